@@ -1,0 +1,215 @@
+"""The committed definition, as AWS and the local cloud will read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel, Shape, StructureShape
+from samtranslator.yaml_helper import yaml_parse
+from statelint.cli import main as statelint
+
+ROOT = Path(__file__).parents[2]
+PATH = ROOT / "workflows/train_and_deploy.asl.json"
+TEXT = PATH.read_text()
+MACHINE = json.loads(TEXT)
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+
+
+def machines(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give a machine, then each branch in it."""
+    yield machine
+    for state in machine["States"].values():
+        for branch in state.get("Branches", []):
+            yield from machines(branch)
+
+
+def states() -> dict[str, dict[str, Any]]:
+    return {name: state for machine in machines(MACHINE) for name, state in machine["States"].items()}
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: state for name, state in states().items() if state["Type"] == kind}
+
+
+def following(state: dict[str, Any]) -> list[str]:
+    rules = [*state.get("Choices", []), *state.get("Catch", [])]
+    return [name for name in (state.get("Next"), state.get("Default"), *(rule["Next"] for rule in rules)) if name]
+
+
+TASKS = of_type("Task")
+FUNCTION_TASKS = {name: state for name, state in TASKS.items() if state["Resource"].endswith("lambda:invoke")}
+SAGEMAKER_TASKS = {name: state for name, state in TASKS.items() if ":sagemaker:" in state["Resource"]}
+IN_A_BRANCH = {name for machine in list(machines(MACHINE))[1:] for name in machine["States"]}
+
+
+def test_statelint_has_no_complaint():
+    assert statelint(["--ignore=URI,FLOAT", str(PATH)]) == 0
+
+
+def test_every_substitution_is_given_and_every_given_one_is_used():
+    given = TEMPLATE["TrainAndDeployStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == set(given)
+
+
+def test_no_account_region_or_image_is_written_down():
+    assert not re.search(r"\b\d{12}\b", TEXT)
+    assert not re.search(r"\b(us|eu|ap|sa|ca|me|af|il|cn|mars)-[a-z]+-\d\b", TEXT)
+    assert "dkr.ecr" not in TEXT
+    assert "set-at-run-time" not in TEXT
+
+
+def test_every_state_can_be_reached_and_leads_to_one_that_exists():
+    for machine in machines(MACHINE):
+        reached, waiting = set(), [machine["StartAt"]]
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting += following(machine["States"][name])
+        assert reached == set(machine["States"])
+
+
+def test_names_are_unique_across_branches():
+    names = [name for machine in machines(MACHINE) for name in machine["States"]]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", states())
+def test_a_choice_is_a_question_and_nothing_else_is(name):
+    assert name.endswith("?") == (states()[name]["Type"] == "Choice")
+    assert re.fullmatch(r"[A-Z][a-z]+( [a-z]+)*\??", name)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_ends_in_time_and_retries(name):
+    assert ("TimeoutSeconds" in TASKS[name]) != ("TimeoutSecondsPath" in TASKS[name])
+    assert TASKS[name]["Retry"]
+
+
+@pytest.mark.parametrize("name", [*TASKS, *of_type("Parallel")])
+def test_every_failure_is_caught_once(name):
+    if name in IN_A_BRANCH:  # by the Parallel around it
+        assert "Catch" not in states()[name]
+    else:
+        assert [catch["ErrorEquals"] for catch in states()[name]["Catch"]] == [["States.ALL"]]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_only_causes_that_pass_are_retried(name):
+    retried = [error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]]
+    assert len(retried) == len(set(retried))
+    for error in retried:
+        service = error.partition(".")[0]
+        assert service in {"SageMaker", "Lambda", "ServiceFault", "EndpointNotReady", "EndpointBusy"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_faults_and_throttling_back_off_with_full_jitter(name):
+    for retry in TASKS[name]["Retry"]:
+        if not retry["ErrorEquals"][0].startswith("Endpoint"):
+            assert retry["JitterStrategy"] == "FULL"
+            assert retry["BackoffRate"] > 1
+            assert retry["MaxDelaySeconds"] > retry["IntervalSeconds"]
+
+
+def test_a_failure_rolls_back_tells_and_ends_with_its_own_error():
+    rolled_back = {
+        name
+        for name, state in MACHINE["States"].items()
+        if any(c["Next"] == "Roll back" and c["ResultPath"] == "$.error" for c in state.get("Catch", []))
+    }
+    caught = {name for name, state in MACHINE["States"].items() if "Catch" in state}
+    assert rolled_back == caught - {
+        "Prepare run",  # by way of "Keep error and input"
+        "Notify deployment",
+        "Notify rejection",
+        "Notify failure",
+        "Roll back",
+    }
+    assert MACHINE["States"]["Keep error and input"]["Next"] == "Roll back"
+    assert MACHINE["States"]["Keep error and input"]["Parameters"]["error.$"] == "$"
+    assert MACHINE["States"]["Roll back"]["Next"] == "Notify failure"
+    assert MACHINE["States"]["Notify failure"]["Next"] == "Failed"
+    assert MACHINE["States"]["Failed"] == {
+        "Type": "Fail",
+        "ErrorPath": "$.error.Error",
+        "CausePath": "$.error.Cause",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "next_state"),
+    [
+        ("Roll back", "Notify failure"),
+        ("Notify failure", "Failed"),
+        ("Notify rejection", "Summarize rejection"),
+        ("Notify deployment", "Summarize deployment"),
+    ],
+)
+def test_what_fails_on_the_way_out_loses_nothing(name, next_state):
+    (catch,) = MACHINE["States"][name]["Catch"]
+    assert catch["Next"] == next_state == MACHINE["States"][name]["Next"]
+    assert catch["ResultPath"] not in {"$", "$.error"}
+    assert MACHINE["States"][name]["ResultPath"] is None
+
+
+def test_the_gate_fails_closed():
+    gate = MACHINE["States"]["Good enough?"]
+    assert gate["Choices"] == [{"Variable": "$.evaluation.passed", "BooleanEquals": True, "Next": "Look up endpoint"}]
+    assert gate["Default"] == "Record rejection"
+
+
+def test_deployed_and_rejected_runs_give_the_same_facts():
+    deployed = {key.removesuffix(".$") for key in MACHINE["States"]["Summarize deployment"]["Parameters"]}
+    rejected = {key.removesuffix(".$") for key in MACHINE["States"]["Summarize rejection"]["Parameters"]}
+    assert deployed - rejected == {"test_metrics"}
+    assert rejected - deployed == {"reasons"}
+
+
+@pytest.mark.parametrize("name", FUNCTION_TASKS)
+def test_a_function_learns_which_execution_it_serves(name):
+    assert FUNCTION_TASKS[name]["Parameters"]["Payload"]["execution.$"] == "$$.Execution.Name"
+
+
+@pytest.mark.parametrize("name", FUNCTION_TASKS)
+def test_a_function_times_out_before_its_state_does(name):
+    state = FUNCTION_TASKS[name]
+    function = state["Parameters"]["FunctionName"].removeprefix("${").removesuffix("Arn}")
+    assert TEMPLATE[function]["Properties"]["Timeout"] < state["TimeoutSeconds"]
+
+
+@pytest.mark.parametrize("name", SAGEMAKER_TASKS)
+def test_sagemaker_knows_every_parameter_and_misses_none(name):
+    state = SAGEMAKER_TASKS[name]
+    operation = re.sub(r".*:|\.sync", "", state["Resource"])
+    model = ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
+    shape = model.operation_model(operation[0].upper() + operation[1:]).input_shape
+    assert shape is not None
+    check_parameters(state["Parameters"], shape)
+
+
+def check_parameters(value: Any, shape: Shape) -> None:
+    if isinstance(value, list):
+        for item in value:
+            check_parameters(item, shape.member)
+    elif isinstance(shape, StructureShape):
+        names = {key.removesuffix(".$") for key in value}
+        assert names <= set(shape.members)
+        assert names >= set(shape.required_members)
+        for key, member in value.items():
+            if not key.endswith(".$"):
+                check_parameters(member, shape.members[key])
+
+
+@pytest.mark.parametrize("name", [n for n in SAGEMAKER_TASKS if n != "Update endpoint"])
+def test_what_a_run_makes_carries_its_name(name):
+    assert SAGEMAKER_TASKS[name]["Parameters"]["Tags"] == [
+        {"Key": "switchyard:execution", "Value.$": "$$.Execution.Name"},
+        {"Key": "switchyard:recipe", "Value.$": "$.recipe"},
+    ]

@@ -1,0 +1,69 @@
+"""When a state tries again, classed by cause: the one place where that is decided.
+
+What is in no class is never retried. Above all that is bad input (`InvalidRun`), a job that ran and failed
+(`States.TaskFailed`: SageMaker never gives a job's name twice, so another try could only collide) and a
+time-out (`States.Timeout`: a second wait as long as the first helps nobody).
+"""
+
+from __future__ import annotations
+
+from workflows.steps import Retry
+
+# SageMaker is throttling us, or has a fault of its own. Step Functions gives both this one name, and requests
+# that SageMaker refuses too, so a refused one is repeated as well: the price is a minute at most, hence the
+# few attempts. FULL jitter, because runs that were throttled together must not come back together.
+#
+# A request whose answer got lost may have worked. Every name derives from the execution's, so the repeated
+# request then finds that "it already exists", which fails the run, and Roll back removes what was made: an
+# endpoint, say, is never created twice and never left behind.
+SAGEMAKER_FAULTS = Retry(
+    error_equals=["SageMaker.AmazonSageMakerException"],
+    interval_seconds=2,
+    backoff_rate=2.0,
+    max_attempts=5,
+    max_delay_seconds=60,
+    jitter_strategy="FULL",
+)
+
+# The account's quota for an instance type is used up. Other jobs have to end first, which takes minutes or
+# hours: ask seldom, and give up within a working day's patience (5 + 10 + 20 + 30 + 30 minutes).
+SAGEMAKER_QUOTA = Retry(
+    error_equals=["SageMaker.ResourceLimitExceededException"],
+    interval_seconds=300,
+    backoff_rate=2.0,
+    max_attempts=5,
+    max_delay_seconds=1800,
+    jitter_strategy="FULL",
+)
+
+# Lambda itself failed or throttled, and the function may never have run ("Handle transient Lambda service
+# exceptions" in the Step Functions guide); or an AWS service that the function called did, for longer than
+# botocore's own retries last. Every function here can safely run twice. All else that a function raises carries
+# its exception's class name, and is not retried by this.
+FUNCTION_FAULTS = Retry(
+    error_equals=[
+        "ServiceFault",
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ],
+    interval_seconds=1,
+    backoff_rate=2.0,
+    max_attempts=6,
+    max_delay_seconds=30,
+    jitter_strategy="FULL",
+)
+
+# Not a fault: the endpoint is still on its way. A short function that raises and is asked again costs nothing
+# while it waits and knows no 15-minute ceiling. Even steps, since the end is what we look for; two hours,
+# since a large model on a scarce instance takes one.
+ENDPOINT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=15, backoff_rate=1.0, max_attempts=480)
+
+# Another run is deploying to the same endpoint. It may take as long as a deployment takes.
+ENDPOINT_BUSY = Retry(error_equals=["EndpointBusy"], interval_seconds=30, backoff_rate=1.0, max_attempts=240)
+
+# What every state that calls SageMaker retries, and every state that starts instances.
+SAGEMAKER = [SAGEMAKER_FAULTS]
+SAGEMAKER_INSTANCES = [SAGEMAKER_FAULTS, SAGEMAKER_QUOTA]

@@ -1,0 +1,550 @@
+"""Train and deploy: prepare data, train, check, then predict and serve with the new model.
+
+    Prepare run -> Is the data split? -> Split data -> Train model -> Check metrics -> Good enough?
+      no  -> Record rejection -> Notify rejection -> Summarize rejection -> Rejected
+      yes -> Look up endpoint -> Create model -> Use model
+               |- Transform test data -> Check predictions
+               |- Create endpoint config -> Does the endpoint exist? -> Create endpoint | Update endpoint
+                  -> Wait for endpoint -> Smoke test
+             -> Register model -> Notify deployment -> Summarize deployment -> Deployed
+    any failure -> Roll back -> Notify failure -> Failed
+
+`definition()` is the graph; each state is a function below it, in the order in which a run meets them.
+Nothing here knows an account, a region or an image: those are substitutions of template.yaml, or come with
+the run from Prepare run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagemaker.estimator import Estimator
+from sagemaker.inputs import TrainingInput
+from sagemaker.model import Model
+from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor
+from sagemaker.transformer import Transformer
+from stepfunctions.steps import (
+    Catch,
+    Chain,
+    Choice,
+    ChoiceRule,
+    EndpointConfigStep,
+    EndpointStep,
+    Graph,
+    ModelStep,
+    Pass,
+    ProcessingStep,
+    Succeed,
+    TransformStep,
+)
+from stepfunctions.steps.states import State
+
+from workflows import retries
+from workflows.steps import AT_RUN_TIME, STUB_SESSION, Fail, JsonPath, LambdaStep, Parallel, TrainingStep
+
+EXECUTION = JsonPath("$$.Execution.Name")
+STATE = JsonPath("$")
+JOB_ROLE = "${SageMakerExecutionRoleArn}"
+TAGS = {"switchyard:execution": EXECUTION, "switchyard:recipe": JsonPath("$.recipe")}
+
+# Creating a model, an endpoint or its configuration is one request: SageMaker answers in seconds.
+REQUEST_SECONDS = 60
+# A function's own time-out comes first, so that its log says what it was doing; this covers a cold start.
+FUNCTION_START_SECONDS = 30
+
+
+def definition() -> dict[str, Any]:
+    """Give the state machine's definition.
+
+    Returns
+    -------
+    dict
+        Amazon States Language whose `${...}` are the DefinitionSubstitutions of template.yaml.
+    """
+    failure = fail()
+    on_failure = catch_all(failure, "$.error")
+
+    is_split = Choice("Is the data split?")
+    train = train_model(on_failure)
+    good_enough = Choice("Good enough?")
+    start = Chain(
+        [
+            prepare_run(catch_all(Chain([keep_error_and_input(), failure]))),
+            is_split,
+            split_data(on_failure),
+            train,
+            check_metrics(on_failure),
+            good_enough,
+        ]
+    )
+    is_split.add_choice(ChoiceRule.BooleanEquals("$.data.is_split", True), train)
+
+    # Whatever is not a plain `true` is a rejection: the gate fails closed.
+    good_enough.add_choice(ChoiceRule.BooleanEquals("$.evaluation.passed", True), deploy(on_failure))
+    good_enough.default_choice(reject(on_failure))
+
+    return dict(Graph(start, comment="Train a model, check it, then predict and serve with it.").to_dict())
+
+
+# Prepare, train, check
+
+
+def prepare_run(on_failure: Catch) -> LambdaStep:
+    """Turn the input into the whole state of the run: names, URIs, settings."""
+    return LambdaStep(
+        "Prepare run",
+        comment="Reads the recipe and the data's whereabouts; names everything after the execution.",
+        parameters=invoke("PrepareRun", {"input": STATE}),
+        output_path="$.Payload",
+        timeout_seconds=60 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+        catch=on_failure,
+    )
+
+
+def split_data(on_failure: Catch) -> ProcessingStep:
+    """Split the data into train, validation and test with the recipe's own script."""
+    return ProcessingStep(
+        "Split data",
+        processor=Processor(
+            image_uri=JsonPath("$.image_uri"),
+            role=JOB_ROLE,
+            instance_count=JsonPath("$.processing.instance_count"),
+            instance_type=JsonPath("$.processing.instance_type"),
+            volume_size_in_gb=JsonPath("$.processing.volume_gb"),
+            max_runtime_in_seconds=JsonPath("$.processing.max_runtime_seconds"),
+            base_job_name=AT_RUN_TIME,
+            sagemaker_session=STUB_SESSION,
+        ),
+        job_name=JsonPath("$.names.processing_job"),
+        container_entrypoint=JsonPath("$.processing.entrypoint"),
+        container_arguments=JsonPath("$.processing.arguments"),
+        inputs=[
+            ProcessingInput(
+                input_name=name,
+                source=JsonPath(source),
+                destination=f"/opt/ml/processing/input/{name}",
+            )
+            for name, source in {"code": "$.code_prefix_uri", "data": "$.data.uri"}.items()
+        ],
+        outputs=[
+            ProcessingOutput(
+                output_name=name,
+                source=f"/opt/ml/processing/output/{name}",
+                destination=JsonPath(f"$.data.{name}_uri"),
+            )
+            for name in ("train", "validation", "test", "report")
+        ],
+        tags=TAGS,
+        # A backstop: SageMaker's own limit is shorter, but does not count the search for an instance.
+        timeout_seconds_path="$.processing.timeout_seconds",
+        retry=retries.SAGEMAKER_INSTANCES,
+        catch=on_failure,
+        result_path=None,
+    )
+
+
+def train_model(on_failure: Catch) -> TrainingStep:
+    """Train on the train and validation channels."""
+    return TrainingStep(
+        "Train model",
+        estimator=Estimator(
+            image_uri=JsonPath("$.image_uri"),
+            role=JOB_ROLE,
+            instance_count=JsonPath("$.training.instance_count"),
+            instance_type="ml.set-at-run-time.large",  # must look like one; see `parameters`
+            volume_size=JsonPath("$.training.volume_gb"),
+            use_spot_instances=JsonPath("$.training.use_spot"),
+            metric_definitions=JsonPath("$.training.metric_definitions"),
+            base_job_name=AT_RUN_TIME,
+            debugger_hook_config=False,
+            disable_profiler=True,
+            sagemaker_session=STUB_SESSION,
+        ),
+        job_name=JsonPath("$.names.training_job"),
+        data={
+            channel: TrainingInput(JsonPath(f"$.data.{channel}_uri"), content_type="text/csv")
+            for channel in ("train", "validation")
+        },
+        hyperparameters=JsonPath("$.training.hyperparameters"),
+        output_data_config_path=JsonPath("$.training.output_uri"),
+        parameters={
+            "ResourceConfig": {"InstanceType": JsonPath("$.training.instance_type")},
+            # As a whole: SageMaker takes MaxWaitTimeInSeconds with spot instances only.
+            "StoppingCondition": JsonPath("$.training.stopping_condition"),
+        },
+        tags=TAGS,
+        timeout_seconds_path="$.training.timeout_seconds",
+        retry=retries.SAGEMAKER_INSTANCES,
+        catch=on_failure,
+        result_selector={
+            "name": JsonPath("$.TrainingJobName"),
+            "arn": JsonPath("$.TrainingJobArn"),
+            "model_uri": JsonPath("$.ModelArtifacts.S3ModelArtifacts"),
+            # A job that printed no metric has no such list. A path that may match many gives `[]` then, where
+            # a plain one would end the execution with States.Runtime, which nothing can catch.
+            "metrics": JsonPath("$..FinalMetricDataList[*]"),
+        },
+        result_path="$.training_job",
+    )
+
+
+def check_metrics(on_failure: Catch) -> LambdaStep:
+    """Hold the training job's metrics against the recipe's gate and the champion."""
+    return LambdaStep(
+        "Check metrics",
+        parameters=invoke(
+            "CheckMetrics",
+            {
+                "recipe": JsonPath("$.recipe"),
+                "gate": JsonPath("$.gate"),
+                "metrics": JsonPath("$.training_job.metrics"),
+                "model_package_group": JsonPath("$.names.model_package_group"),
+            },
+        ),
+        result_selector=payload("passed", "metrics", "reasons", "champion"),
+        result_path="$.evaluation",
+        timeout_seconds=30 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+        catch=on_failure,
+    )
+
+
+# Not good enough
+
+
+def reject(on_failure: Catch) -> Chain:
+    """Keep the model that fell short, with the reasons, and end well: the workflow did its work."""
+    return Chain(
+        [
+            register_model("Record rejection", "Rejected", test_metrics=None, on_failure=on_failure),
+            *report(
+                "rejection",
+                {
+                    "status": "REJECTED",
+                    "reasons": JsonPath("$.evaluation.reasons"),
+                    "model_name": None,
+                    "endpoint_name": None,
+                    "predictions_uri": None,
+                },
+            ),
+            Succeed("Rejected"),
+        ]
+    )
+
+
+# Good enough
+
+
+def deploy(on_failure: Catch) -> Chain:
+    """Predict and serve with the model side by side, then register it as the champion."""
+    return Chain(
+        [
+            look_up_endpoint(on_failure),
+            create_model(on_failure),
+            use_model(on_failure),
+            register_model(
+                "Register model",
+                "Approved",
+                test_metrics=JsonPath("$.used.predictions.metrics"),
+                on_failure=on_failure,
+            ),
+            *report(
+                "deployment",
+                {
+                    "status": "DEPLOYED",
+                    "test_metrics": JsonPath("$.used.predictions.metrics"),
+                    "model_name": JsonPath("$.names.model"),
+                    "endpoint_name": JsonPath("$.names.endpoint"),
+                    "predictions_uri": JsonPath("$.used.predictions.predictions_uri"),
+                },
+            ),
+            Succeed("Deployed"),
+        ]
+    )
+
+
+def look_up_endpoint(on_failure: Catch) -> LambdaStep:
+    """See what serves now, before anything is made: it is what Roll back restores."""
+    return LambdaStep(
+        "Look up endpoint",
+        parameters=invoke("LookUpEndpoint", {"endpoint": JsonPath("$.names.endpoint")}),
+        result_selector=payload("exists", "status", "endpoint_config_name"),
+        result_path="$.current_endpoint",
+        timeout_seconds=30 + FUNCTION_START_SECONDS,
+        retry=[retries.ENDPOINT_BUSY, retries.FUNCTION_FAULTS],
+        catch=on_failure,
+    )
+
+
+def create_model(on_failure: Catch) -> ModelStep:
+    """Create the model that both the transform job and the endpoint use."""
+    return ModelStep(
+        "Create model",
+        model=Model(
+            image_uri=JsonPath("$.image_uri"),
+            model_data=JsonPath("$.training_job.model_uri"),
+            env=JsonPath("$.model.environment"),
+            role=JOB_ROLE,
+            sagemaker_session=STUB_SESSION,
+        ),
+        model_name=JsonPath("$.names.model"),
+        tags=TAGS,
+        timeout_seconds=REQUEST_SECONDS,
+        retry=retries.SAGEMAKER,
+        catch=on_failure,
+        result_path=None,
+    )
+
+
+def use_model(on_failure: Catch) -> Parallel:
+    """Transform the test data while the endpoint comes up; the first failure stops both."""
+    parallel = Parallel(
+        "Use model",
+        result_selector={"predictions": JsonPath("$[0]"), "endpoint": JsonPath("$[1]")},
+        result_path="$.used",
+        catch=on_failure,
+    )
+    # The states inside catch nothing: an error ends its branch, and the catch above sees it.
+    parallel.add_branch(Chain([transform_test_data(), check_predictions()]))
+    parallel.add_branch(serve())
+    return parallel
+
+
+def transform_test_data() -> TransformStep:
+    """Predict the test rows in batch; each line of the output is the target and its prediction."""
+    return TransformStep(
+        "Transform test data",
+        transformer=Transformer(
+            model_name=None,
+            instance_count=JsonPath("$.transform.instance_count"),
+            instance_type=JsonPath("$.transform.instance_type"),
+            strategy="MultiRecord",
+            assemble_with="Line",
+            accept=JsonPath("$.transform.accept"),
+            output_path=JsonPath("$.transform.output_uri"),
+            base_transform_job_name=AT_RUN_TIME,
+            sagemaker_session=STUB_SESSION,
+        ),
+        job_name=JsonPath("$.names.transform_job"),
+        model_name=JsonPath("$.names.model"),
+        data=JsonPath("$.data.test_uri"),
+        content_type=JsonPath("$.transform.content_type"),
+        split_type="Line",
+        # The target is the first column: it is kept from the model, and joined to what the model says.
+        input_filter="$[1:]",
+        join_source="Input",
+        output_filter="$[0,-1]",
+        tags=TAGS,
+        # The only limit that a transform job has: CreateTransformJob knows no stopping condition.
+        timeout_seconds_path="$.transform.timeout_seconds",
+        retry=retries.SAGEMAKER_INSTANCES,
+        result_path=None,
+    )
+
+
+def check_predictions() -> LambdaStep:
+    """Hold the metrics of the predictions themselves against the gate; below it, PredictionsBelowGate."""
+    return LambdaStep(
+        "Check predictions",
+        parameters=invoke(
+            "CheckPredictions",
+            {
+                "recipe": JsonPath("$.recipe"),
+                "gate": JsonPath("$.gate"),
+                "predictions_uri": JsonPath("$.transform.output_uri"),
+            },
+        ),
+        result_selector=payload("passed", "metrics", "rows", "predictions_uri"),
+        timeout_seconds=300 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+    )
+
+
+def serve() -> Chain:
+    """Bring the endpoint to the new model and ask it for a prediction."""
+    wait = wait_for_endpoint()
+    exists = Choice("Does the endpoint exist?")
+    update = endpoint_step("Update endpoint", update=True)
+    update.next(wait)
+    exists.add_choice(ChoiceRule.BooleanEquals("$.current_endpoint.exists", True), update)
+    return Chain([create_endpoint_config(), exists, endpoint_step("Create endpoint", update=False), wait, smoke_test()])
+
+
+def create_endpoint_config() -> EndpointConfigStep:
+    """Say what the endpoint shall run."""
+    return EndpointConfigStep(
+        "Create endpoint config",
+        endpoint_config_name=JsonPath("$.names.endpoint_config"),
+        model_name=JsonPath("$.names.model"),
+        initial_instance_count=JsonPath("$.endpoint.instance_count"),
+        instance_type=JsonPath("$.endpoint.instance_type"),
+        tags=TAGS,
+        timeout_seconds=REQUEST_SECONDS,
+        retry=retries.SAGEMAKER,
+        result_path=None,
+    )
+
+
+def endpoint_step(state: str, *, update: bool) -> EndpointStep:
+    """Create or update the endpoint; SageMaker answers at once and works on."""
+    return EndpointStep(
+        state,
+        endpoint_name=JsonPath("$.names.endpoint"),
+        endpoint_config_name=JsonPath("$.names.endpoint_config"),
+        # UpdateEndpoint takes no tags: an endpoint keeps those of the run that created it.
+        tags=None if update else TAGS,
+        update=update,
+        timeout_seconds=REQUEST_SECONDS,
+        retry=retries.SAGEMAKER_INSTANCES,
+        result_path=None,
+    )
+
+
+def wait_for_endpoint() -> LambdaStep:
+    """Be done when the endpoint serves this run's configuration; the Retry is the waiting."""
+    return LambdaStep(
+        "Wait for endpoint",
+        parameters=invoke(
+            "WaitForEndpoint",
+            {
+                "endpoint": JsonPath("$.names.endpoint"),
+                "endpoint_config": JsonPath("$.names.endpoint_config"),
+            },
+        ),
+        timeout_seconds=30 + FUNCTION_START_SECONDS,
+        retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        result_path=None,
+    )
+
+
+def smoke_test() -> LambdaStep:
+    """Ask the live endpoint for one prediction."""
+    return LambdaStep(
+        "Smoke test",
+        parameters=invoke(
+            "SmokeTest",
+            {
+                "endpoint": JsonPath("$.names.endpoint"),
+                "data_uri": JsonPath("$.data.test_uri"),
+                "content_type": JsonPath("$.transform.content_type"),
+                "accept": JsonPath("$.transform.accept"),
+            },
+        ),
+        result_selector=payload("prediction", "latency_ms"),
+        timeout_seconds=90 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+    )
+
+
+# Both ways on
+
+
+def register_model(state: str, decision: str, *, test_metrics: JsonPath | None, on_failure: Catch) -> LambdaStep:
+    """Put the model into the registry with what was decided about it, and why."""
+    return LambdaStep(
+        state,
+        parameters=invoke(
+            "RegisterModel",
+            {
+                "decision": decision,
+                "model_package_group": JsonPath("$.names.model_package_group"),
+                "model_uri": JsonPath("$.training_job.model_uri"),
+                "image_uri": JsonPath("$.image_uri"),
+                "environment": JsonPath("$.model.environment"),
+                "metrics": JsonPath("$.evaluation.metrics"),
+                "test_metrics": test_metrics,
+                "reasons": JsonPath("$.evaluation.reasons"),
+                "lineage": JsonPath("$.lineage"),
+                "content_types": {
+                    "input": JsonPath("$.transform.content_type"),
+                    "output": JsonPath("$.transform.accept"),
+                },
+                "transform_instance_type": JsonPath("$.transform.instance_type"),
+                "endpoint_instance_type": JsonPath("$.endpoint.instance_type"),
+            },
+        ),
+        result_selector=payload("model_package_arn"),
+        result_path="$.registration",
+        timeout_seconds=60 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+        catch=on_failure,
+    )
+
+
+def report(outcome: str, output: dict[str, Any]) -> list[LambdaStep | Pass]:
+    """Tell people, then leave the run's output; a message that cannot be sent fails no run."""
+    summarize = Pass(
+        f"Summarize {outcome}",
+        parameters={
+            "recipe": JsonPath("$.recipe"),
+            "metrics": JsonPath("$.evaluation.metrics"),
+            "model_uri": JsonPath("$.training_job.model_uri"),
+            "model_package_arn": JsonPath("$.registration.model_package_arn"),
+            **output,
+        },
+    )
+    return [notify(outcome, output["status"], catch_all(summarize, "$.notification_error")), summarize]
+
+
+def notify(outcome: str, status: str, on_failure: Catch) -> LambdaStep:
+    """Send a message about the run, from its whole state."""
+    return LambdaStep(
+        f"Notify {outcome}",
+        parameters=invoke("Notify", {"status": status, "state": STATE}),
+        timeout_seconds=30 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+        catch=on_failure,
+        result_path=None,
+    )
+
+
+# Any failure
+
+
+def keep_error_and_input() -> Pass:
+    """Give a run that never got a state one that can hold its error.
+
+    `$.error` can be written into an object only, and a run's input may be any JSON.
+    """
+    return Pass("Keep error and input", parameters={"input": JsonPath("$$.Execution.Input"), "error": STATE})
+
+
+def fail() -> Chain:
+    """Undo what the run made, tell people, and end with the error that brought us here.
+
+    What goes wrong on this way is kept beside that error, never in its place.
+    """
+    failed = Fail("Failed", error_path="$.error.Error", cause_path="$.error.Cause")
+    notify_failure = notify("failure", "FAILED", catch_all(failed, "$.notification_error"))
+    roll_back = LambdaStep(
+        "Roll back",
+        comment="Deletes only what this run made, and restores what served before.",
+        parameters=invoke("RollBack", {"state": STATE}),
+        timeout_seconds=120 + FUNCTION_START_SECONDS,
+        retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        catch=catch_all(notify_failure, "$.roll_back_error"),
+        result_path=None,
+    )
+    return Chain([roll_back, notify_failure, failed])
+
+
+# How the states above are put
+
+
+def catch_all(next_step: State | Chain, result_path: str = "$") -> Catch:
+    """Catch every error that can be caught."""
+    return Catch(error_equals=["States.ALL"], next_step=next_step, result_path=result_path)
+
+
+def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters that invoke one of template.yaml's functions with an event.
+
+    Each event has the execution's name, by which a function's log lines are found.
+    """
+    return {"FunctionName": f"${{{function}FunctionArn}}", "Payload": {"execution": EXECUTION, **event}}
+
+
+def payload(*keys: str) -> dict[str, JsonPath]:
+    """Select what to keep of a function's result; a function gives each of these keys, always."""
+    return {key: JsonPath(f"$.Payload.{key}") for key in keys}
