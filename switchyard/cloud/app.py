@@ -1,0 +1,134 @@
+"""Puts the cloud together: its processes, its services, its one port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from switchyard.cloud import moto_fixes
+from switchyard.cloud.functions import Functions
+from switchyard.cloud.identity import Identity
+from switchyard.cloud.sagemaker.context import Context
+from switchyard.cloud.sagemaker.images import RuntimeHosts
+
+LOG = logging.getLogger(__name__)
+
+
+class Cloud:
+    """The local cloud.
+
+    Parameters
+    ----------
+    listening : socket
+        The port to serve, already bound.
+    home : Path
+        The only folder that the cloud writes to.
+    time_scale : float
+        Seconds here for one second of a Wait state or a retry's interval.
+    """
+
+    def __init__(self, listening: socket.socket, home: Path, time_scale: float) -> None:
+        self.endpoint_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self._listening = listening
+        self._home = home
+        self._time_scale = time_scale
+        self._work = home / "cloud" / str(listening.getsockname()[1])
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(parents=True)
+        log = home / "cloud.log"
+        logging.basicConfig(filename=log, filemode="a", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._identity = Identity(self.endpoint_url)
+        self._functions = Functions(self._identity, log)
+        self._runtimes = RuntimeHosts(log)
+        self._stop = threading.Event()
+        self._server: Any = None
+        self._sagemaker: Any = None
+
+    def warm(self, frameworks: list[str]) -> None:
+        """Start what takes longest to start: the functions' runtime, and those frameworks'."""
+        for framework in frameworks:
+            self._runtimes.warm(framework)
+        self._functions.start()
+
+    def start(self) -> None:
+        """Begin to serve."""
+        moto_fixes.apply()
+        moto_fixes.scale_time(self._time_scale)
+        # Imported only now: they import moto's interpreter, which the fixes come before.
+        import uvicorn
+
+        from switchyard.cloud import engine
+        from switchyard.cloud.archive import Archive
+        from switchyard.cloud.control import Control
+        from switchyard.cloud.sagemaker.api import SageMaker
+        from switchyard.cloud.server import Router
+
+        context = Context(self._identity, self._runtimes, self._work, self._time_scale)
+        self._sagemaker = SageMaker(context)
+        engine.install(self._identity.client, lambda arn, timeout: self._sagemaker.job(arn).wait(timeout))
+        moto_fixes.call_through(self._identity.client)
+        archive = Archive(self._identity, self._home / "runs")
+        moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
+        self._control = Control(archive)
+        config = uvicorn.Config(
+            Router(self._sagemaker, self._functions, self._control),
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            http="httptools",
+            ws="none",
+            timeout_keep_alive=75,
+        )
+        self._server = uvicorn.Server(config)
+        threading.Thread(target=self._server.run, args=([self._listening],), name="server", daemon=True).start()
+
+    def load(self, name: str, template: Path, parameters: dict[str, str]) -> Any:
+        """Create a template's resources.
+
+        Raises
+        ------
+        TemplateError
+            Something in the template is wrong.
+        """
+        from switchyard.cloud import stack
+
+        self._control.stack = stack.create(
+            name,
+            template,
+            parameters,
+            identity=self._identity,
+            functions=self._functions,
+            cache=self._home / "cache",
+        )
+        return self._control.stack
+
+    @contextlib.contextmanager
+    def state_file(self, state: dict[str, Any]) -> Iterator[None]:
+        """Tell other processes, for as long as it lasts, that this cloud runs and where."""
+        path = self._home / "cloud.json"
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(state))
+        partial.replace(path)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                if json.loads(path.read_text())["pid"] == state["pid"]:
+                    path.unlink()
+
+    def close(self) -> None:
+        """End every process and thread that this cloud started."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._sagemaker is not None:
+            self._sagemaker.close()
+        self._functions.close()
+        self._runtimes.close()
+        shutil.rmtree(self._work, ignore_errors=True)

@@ -1,0 +1,104 @@
+"""Credentials: every caller inside the local cloud signs with its own role's, as on AWS."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from switchyard.cloud.account import ACCOUNT_ID, PARTITION, REGION
+
+SESSION_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Temporary credentials, as AWS STS hands them out."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables in which AWS SDKs look for them."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+        }
+
+
+class Identity:
+    """Hands out credentials, and AWS clients that sign with them.
+
+    Parameters
+    ----------
+    endpoint_url : str
+        Where the local cloud listens.
+    """
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.endpoint_url = endpoint_url
+        self._lock = threading.RLock()
+        self._session = boto3.session.Session(region_name=REGION)
+        self._credentials: dict[str, Credentials] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
+
+    def credentials(self, role_arn: str) -> Credentials:
+        """Assume a role; the same role gives the same credentials for this cloud's lifetime."""
+        with self._lock:
+            if role_arn not in self._credentials:
+                self._credentials[role_arn] = _assume(role_arn)
+            return self._credentials[role_arn]
+
+    def environment(self, role_arn: str) -> dict[str, str]:
+        """Return all that a process needs to call this cloud in `role_arn`'s name."""
+        return {
+            **self.credentials(role_arn).environment(),
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+
+    def client(self, service: str, role_arn: str | None = None) -> Any:
+        """Return a (cached, thread-safe) client of this cloud; without a role, the account's own."""
+        key = (service, role_arn)
+        with self._lock:
+            if key not in self._clients:
+                keys = self.credentials(role_arn) if role_arn else Credentials("test", "test", "")
+                self._clients[key] = self._session.client(
+                    service,
+                    endpoint_url=self.endpoint_url,
+                    aws_access_key_id=keys.access_key_id,
+                    aws_secret_access_key=keys.secret_access_key,
+                    aws_session_token=keys.session_token or None,
+                    config=Config(
+                        parameter_validation=False,  # the service's own answer is the one to show
+                        retries={"total_max_attempts": 1},
+                        s3={"addressing_style": "path"},
+                        read_timeout=900,
+                        max_pool_connections=32,
+                        request_checksum_calculation="when_required",
+                        response_checksum_validation="when_required",
+                    ),
+                )
+            return self._clients[key]
+
+
+def _assume(role_arn: str) -> Credentials:
+    from moto.sts.models import sts_backends
+
+    role = sts_backends[ACCOUNT_ID][PARTITION].assume_role(
+        region_name=REGION,
+        role_session_name="switchyard",
+        role_arn=role_arn,
+        policy=None,
+        duration=SESSION_SECONDS,
+        external_id="",
+    )
+    return Credentials(role.access_key_id, role.secret_access_key, role.session_token)

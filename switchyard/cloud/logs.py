@@ -1,0 +1,75 @@
+"""Writes to CloudWatch Logs: what jobs, endpoints and functions print."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import IO
+
+from switchyard.cloud.account import ACCOUNT_ID, REGION
+
+LONGEST_MESSAGE = 256 * 1024 - 26
+TAIL_LINES = 40
+
+
+class LogStream:
+    """One log stream; it and its group are made by the first line."""
+
+    def __init__(self, group: str, stream: str) -> None:
+        self.group = group
+        self.stream = stream
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._exists = False
+        self._lock = threading.Lock()
+
+    def write(self, lines: list[str]) -> None:
+        """Append lines, each as one event of this moment."""
+        if not lines:
+            return
+        from moto.logs.models import logs_backends
+
+        backend = logs_backends[ACCOUNT_ID][REGION]
+        now = int(time.time() * 1000)
+        with self._lock:
+            self.tail.extend(line for line in lines if line.strip())
+            if not self._exists:
+                _make(backend, self.group, self.stream)
+                self._exists = True
+            backend.put_log_events(
+                log_group_name=self.group,
+                log_stream_name=self.stream,
+                log_events=[{"timestamp": now, "message": line[:LONGEST_MESSAGE]} for line in lines],
+            )
+
+    def last_line(self) -> str:
+        """Return the last line that was not empty, or an empty string."""
+        return self.tail[-1] if self.tail else ""
+
+
+def pump(output: IO[bytes], take: Callable[[list[str]], None]) -> None:
+    """Pass on a process's output line by line, several at once when they come fast, until it ends."""
+    pending = b""
+    while True:
+        chunk = output.read(65536)
+        if not chunk:
+            break
+        *lines, pending = (pending + chunk).split(b"\n")
+        if len(pending) > LONGEST_MESSAGE:  # a line without an end must not fill the memory
+            lines, pending = [*lines, pending], b""
+        if lines:
+            take([line.decode("utf-8", "replace").rstrip("\r") for line in lines])
+    if pending:
+        take([pending.decode("utf-8", "replace")])
+    output.close()
+
+
+def _make(backend: object, group: str, stream: str) -> None:
+    from moto.logs.exceptions import ResourceAlreadyExistsException
+
+    with contextlib.suppress(ResourceAlreadyExistsException):
+        backend.create_log_group(group, {})  # type: ignore[attr-defined]
+    with contextlib.suppress(ResourceAlreadyExistsException):
+        backend.create_log_stream(group, stream)  # type: ignore[attr-defined]

@@ -1,0 +1,302 @@
+"""Every defect of moto 5.2.5 that the local cloud works around: one function, one reason each.
+
+``tests/cloud/test_moto_fixes.py`` shows each defect in moto as shipped, so that it fails, and the fix can
+go, once upstream is mended. `apply` runs before anything else imports moto's Step Functions interpreter.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import pickle
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+_ASL = "moto.stepfunctions.parser.asl"
+_SERVICES = f"{_ASL}.component.state.exec.state_task.service"
+
+# Client names as in AWS's SDK for Java 2.x, which the aws-sdk integration's error names begin with.
+_SDK_ERROR_PREFIXES = {
+    "cloudwatch": "CloudWatch",
+    "cloudwatchlogs": "CloudWatchLogs",
+    "dynamodb": "DynamoDb",
+    "eventbridge": "EventBridge",
+    "iam": "Iam",
+    "lambda": "Lambda",
+    "s3": "S3",
+    "sagemaker": "SageMaker",
+    "sfn": "Sfn",
+    "sns": "Sns",
+    "sqs": "Sqs",
+    "ssm": "Ssm",
+    "sts": "Sts",
+}
+
+
+def apply() -> None:
+    """Mend moto, in this process, once."""
+    load_batch_lazily()
+    execute_state_machines()
+    evaluate_jsonata()
+    name_error_codes()
+    name_sdk_errors_as_aws()
+    name_unnamed_executions()
+    parse_each_definition_once()
+    keep_stop_reason()
+    page_and_reverse_history()
+    report_time_outs()
+    drop_events_after_the_end()
+    pass_tls_conditions()
+
+
+def load_batch_lazily() -> None:
+    """The interpreter imports AWS Batch, hence EC2 with 15 MB of JSON: 0.8 s that only Batch tasks need."""
+    name = f"{_SERVICES}.state_task_service_batch"
+    if name in sys.modules:
+        return
+    stand_in = ModuleType(name)
+
+    def build() -> Any:
+        del sys.modules[name]
+        return importlib.import_module(name).StateTaskServiceBatch()
+
+    stand_in.StateTaskServiceBatch = build  # type: ignore[attr-defined]
+    sys.modules[name] = stand_in
+
+
+def execute_state_machines() -> None:
+    """State machines from CloudFormation land in the backend that does not execute: make it one."""
+    from moto.core.config import default_user_config
+    from moto.stepfunctions import models
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    default_user_config["stepfunctions"]["execute_state_machine"] = True
+    models.stepfunctions_backends = stepfunctions_parser_backends
+
+
+def evaluate_jsonata() -> None:
+    """The evaluator is missing (LocalStack has it in Java): every JSONata state fails without one."""
+    from moto.stepfunctions.parser.asl.jsonata import jsonata as module
+
+    def evaluate(expression: str) -> Any:
+        from jsonata import Jsonata
+
+        try:
+            return Jsonata(expression).evaluate(None)
+        except Exception as error:
+            raise module.JSONataException("UNKNOWN", str(error)) from error
+
+    module._eval_jsonata = evaluate
+
+
+def name_error_codes() -> None:
+    """Errors of the interpreter's API reach clients over HTTP with a blank code."""
+    from moto.stepfunctions.parser import api
+
+    for error in api.ServiceException.__subclasses__():
+        error.TYPE = error.code
+
+
+def name_sdk_errors_as_aws() -> None:
+    """An aws-sdk task's error begins with the service in lower case (``s3.``), so no Catch matches it."""
+    module = importlib.import_module(f"{_SERVICES}.state_task_service_aws_sdk")
+    module._SERVICE_ERROR_NAMES.update(_SDK_ERROR_PREFIXES)
+
+
+def name_unnamed_executions() -> None:
+    """Without a name the ARN ends with ``:None``, and the second start already 'exists'."""
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    original = StepFunctionsParserBackend.start_execution
+
+    def start_execution(
+        self: Any, state_machine_arn: str, name: str | None = None, *arguments: Any, **options: Any
+    ) -> Any:
+        return original(self, state_machine_arn, name or str(uuid.uuid4()), *arguments, **options)
+
+    StepFunctionsParserBackend.start_execution = start_execution
+
+
+def parse_each_definition_once() -> None:
+    """A definition is parsed anew at every start (60 ms for 20 states); a copy of the parsed one is 1 ms."""
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    original: Callable[[str], Any] = AmazonStateLanguageParser.parse
+    parsed: dict[str, bytes] = {}
+
+    def parse(definition: str) -> Any:
+        if definition not in parsed:
+            program, tree = original(definition)
+            try:
+                parsed[definition] = pickle.dumps(program)
+            except (TypeError, AttributeError, pickle.PicklingError):
+                return program, tree
+        return pickle.loads(parsed[definition]), None  # noqa: S301 - our own, from the lines above
+
+    AmazonStateLanguageParser.parse = staticmethod(parse)  # type: ignore[method-assign]
+
+
+def keep_stop_reason() -> None:
+    """StopExecution drops error and cause, and fails when the execution's thread has not begun yet."""
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+    from moto.stepfunctions.responses import StepFunctionResponse
+
+    reflect = BaseExecutionWorkerCommunication._reflect_execution_status
+
+    def reflect_execution_status(self: Any) -> None:
+        state = self.execution.exec_worker.env.program_state()
+        if isinstance(state, ProgramStopped):
+            self.execution.error, self.execution.cause = state.error, state.cause
+        reflect(self)
+
+    BaseExecutionWorkerCommunication._reflect_execution_status = reflect_execution_status
+
+    def stop(self: Any, stop_date: Any, error: str | None, cause: str | None) -> None:
+        while self.env is None or self.env._program_state is None:
+            time.sleep(0.001)
+        self.env.set_stop(stop_date=stop_date, cause=cause, error=error)
+
+    ExecutionWorker.stop = stop
+
+    def stop_execution(self: Any) -> Any:
+        from moto.core.responses import ActionResult
+
+        backend: StepFunctionsParserBackend = self.stepfunction_backend
+        execution = backend.describe_execution(self._get_param("executionArn"))
+        now = datetime.datetime.now(tz=datetime.UTC)
+        if execution.status == "RUNNING":
+            execution.stop(stop_date=now, error=self._get_param("error"), cause=self._get_param("cause"))
+        return ActionResult({"stopDate": execution.stop_date or now})
+
+    StepFunctionResponse.stop_execution = stop_execution
+
+
+def page_and_reverse_history() -> None:
+    """GetExecutionHistory ignores maxResults, nextToken and reverseOrder."""
+    from moto.stepfunctions.responses import StepFunctionResponse
+
+    def get_execution_history(self: Any) -> Any:
+        from moto.core.responses import ActionResult
+
+        history = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
+        events = history["events"]
+        if self._get_bool_param("reverseOrder"):
+            events = events[::-1]
+        start = int(self._get_param("nextToken") or 0)
+        end = start + min(int(self._get_param("maxResults") or 1000), 1000)
+        page = {"events": events[start:end]}
+        if end < len(events):
+            page["nextToken"] = str(end)
+        return ActionResult(page)
+
+    StepFunctionResponse.get_execution_history = get_execution_history
+
+
+def report_time_outs() -> None:
+    """A TIMED_OUT execution has no stopDate."""
+    from moto.stepfunctions.responses import StepFunctionResponse
+
+    original = StepFunctionResponse.describe_execution
+
+    def describe_execution(self: Any) -> Any:
+        answer = original(self)
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        if execution.stop_date is not None:
+            answer.result["stopDate"] = execution.stop_date
+        return answer
+
+    StepFunctionResponse.describe_execution = describe_execution
+
+
+def drop_events_after_the_end() -> None:
+    """A task whose execution was stopped, or timed out, still writes TaskSucceeded when its call returns."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
+        StateTaskService,
+    )
+
+    original = StateTaskService._after_eval_execution
+
+    def after_eval_execution(self: Any, env: Any, **arguments: Any) -> None:
+        if env.is_running():
+            original(self, env=env, **arguments)
+
+    StateTaskService._after_eval_execution = after_eval_execution
+
+
+def pass_tls_conditions() -> None:
+    """A Deny whose Condition does not hold denies all the same, so a TLS-only bucket policy locks everybody out.
+
+    The local port stands for AWS's TLS endpoints: a statement for requests without TLS concerns none here.
+    """
+    from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+
+    original = IAMPolicyStatement.is_action_permitted
+
+    def is_action_permitted(self: Any, *arguments: Any, **options: Any) -> Any:
+        secure = self._statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
+        if str(secure).lower() == "false":
+            return PermissionResult.NEUTRAL
+        return original(self, *arguments, **options)
+
+    IAMPolicyStatement.is_action_permitted = is_action_permitted
+
+
+def scale_time(factor: float) -> None:
+    """Waits and retry intervals take real time: let them take `factor` of it (1 changes nothing)."""
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+    from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+
+    def wait_interval(self: Any, env: Any, wait_seconds: float) -> None:
+        deadline = time.monotonic() + wait_seconds * factor
+        while env.is_running() and (left := deadline - time.monotonic()) > 0:
+            env.program_state_event.wait(left)
+
+    WaitFunction._wait_interval = wait_interval
+
+    class ScaledTime:
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            time.sleep(seconds * factor)
+
+    retrier_decl.time = ScaledTime
+
+
+def call_through(client_for: Callable[[str, str | None], Any]) -> None:
+    """Tasks call ``http://localhost:$MOTO_PORT`` as nobody: give each call its role's own client.
+
+    Parameters
+    ----------
+    client_for : callable
+        Given a service and the role's ARN, returns the client to call it with.
+    """
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+        return client_for(service, getattr(state_credentials, "role_arn", None))
+
+    original = boto_client.boto_client_for
+    boto_client.boto_client_for = boto_client_for
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_ASL) and getattr(module, "boto_client_for", None) is original:
+            module.boto_client_for = boto_client_for  # type: ignore[attr-defined]
+
+
+def on_execution_end(listener: Callable[[Any], None]) -> None:
+    """There is no hook at an execution's end: call `listener` with the execution once its status is final."""
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
+
+    original = BaseExecutionWorkerCommunication.terminated
+
+    def terminated(self: Any) -> None:
+        original(self)
+        threading.Thread(target=listener, args=(self.execution,), daemon=True).start()
+
+    BaseExecutionWorkerCommunication.terminated = terminated

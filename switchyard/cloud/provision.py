@@ -1,0 +1,230 @@
+"""Creates the resources of a template: ours run here, the rest are moto's own CloudFormation models."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from switchyard.cloud.account import ACCOUNT_ID, REGION
+from switchyard.cloud.functions import Function, Functions
+from switchyard.cloud.identity import Identity
+from switchyard.cloud.intrinsics import TemplateError
+from switchyard.cloud.template import LOCAL_BUCKET
+
+_MODULES = {"awslambda": "awslambda", "lambda": "awslambda", "serverless": "awslambda"}
+# Nothing here asks for these permissions yet, and no traffic comes in through them.
+_WITHOUT_EFFECT = {
+    "AWS::Lambda::Permission",
+    "AWS::CloudFormation::WaitConditionHandle",
+    "AWS::CDK::Metadata",
+}
+
+
+@dataclass(frozen=True)
+class Created:
+    """A resource that exists now.
+
+    Parameters
+    ----------
+    physical_id : str
+        What ``Ref`` gives.
+    attribute : callable
+        What ``Fn::GetAtt`` gives for an attribute's name.
+    """
+
+    physical_id: str
+    attribute: Callable[[str], Any]
+
+
+class UnsupportedTypeError(Exception):
+    """The local cloud cannot create a resource of that type."""
+
+
+class Provisioner:
+    """Creates resources, one at a time.
+
+    Parameters
+    ----------
+    stack_name : str
+        Generated names begin with it.
+    """
+
+    def __init__(self, stack_name: str, identity: Identity, functions: Functions) -> None:
+        self._stack_name = stack_name
+        self._identity = identity
+        self._functions = functions
+        self._ours: dict[str, Callable[[str, dict[str, Any]], Created]] = {
+            "AWS::Lambda::Function": self._function,
+            "AWS::S3::Bucket": self._bucket,
+            "AWS::S3::BucketPolicy": self._bucket_policy,
+            "AWS::StepFunctions::StateMachine": self._state_machine,
+        }
+
+    def create(self, logical_id: str, kind: str, properties: dict[str, Any]) -> Created:
+        """Create one resource from its resolved properties.
+
+        Raises
+        ------
+        UnsupportedTypeError
+            Neither we nor moto know the type.
+        TemplateError
+            The resource was refused; the message names it.
+        """
+        try:
+            if kind in _WITHOUT_EFFECT:
+                return Created(self._generated(logical_id), _no_attributes(kind))
+            if kind in self._ours:
+                return self._ours[kind](logical_id, properties)
+            return self._by_moto(logical_id, kind, properties)
+        except ClientError as error:
+            message = error.response["Error"].get("Message", str(error))
+            raise TemplateError(f"{logical_id} ({kind}) was refused: {message}") from None
+        except KeyError as error:
+            raise TemplateError(f"{logical_id} ({kind}) lacks the property {error}") from None
+
+    def _generated(self, logical_id: str) -> str:
+        digest = hashlib.sha256(f"{self._stack_name}/{logical_id}".encode()).hexdigest()
+        return f"{self._stack_name}-{logical_id}-{digest[:12].upper()}"
+
+    def _function(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        name = properties.get("FunctionName") or self._generated(logical_id)[-64:]
+        function = Function(
+            name=name,
+            handler=properties["Handler"],
+            code=_local_path(logical_id, properties["Code"], "S3Bucket", "S3Key"),
+            role_arn=properties["Role"],
+            runtime=properties.get("Runtime", "python3.12"),
+            timeout=int(properties.get("Timeout", 3)),
+            memory_size=int(properties.get("MemorySize", 128)),
+            environment={
+                key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()
+            },
+            description=properties.get("Description", ""),
+            layers=tuple(properties.get("Layers", [])),
+            log_group=properties.get("LoggingConfig", {}).get("LogGroup", ""),
+        )
+        if not function.code.is_dir():
+            raise TemplateError(f"{logical_id}: there is no folder {function.code} with the function's code")
+        self._functions.register(function)
+        return Created(name, {"Arn": function.arn}.__getitem__)
+
+    def _bucket(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        name = properties.get("BucketName") or self._generated(logical_id).lower()[-63:]
+        s3 = self._identity.client("s3")
+        s3.create_bucket(Bucket=name)
+        if "VersioningConfiguration" in properties:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
+        if "PublicAccessBlockConfiguration" in properties:
+            s3.put_public_access_block(
+                Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
+            )
+        if "BucketEncryption" in properties:
+            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(properties))
+        attributes = {
+            "Arn": f"arn:aws:s3:::{name}",
+            "DomainName": f"{name}.s3.amazonaws.com",
+            "RegionalDomainName": f"{name}.s3.{REGION}.amazonaws.com",
+        }
+        return Created(name, attributes.__getitem__)
+
+    def _bucket_policy(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        bucket: str = properties["Bucket"]
+        policy = json.dumps(properties["PolicyDocument"])
+        self._identity.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
+        return Created(bucket, _no_attributes(logical_id))
+
+    def _state_machine(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        name = properties.get("StateMachineName") or self._generated(logical_id)[-80:]
+        client = self._identity.client("stepfunctions")
+        answer = client.create_state_machine(
+            name=name,
+            definition=_definition(logical_id, properties),
+            roleArn=properties["RoleArn"],
+            type=properties.get("StateMachineType", "STANDARD"),
+            tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])],
+        )
+        created: str = answer["stateMachineArn"]
+        return Created(created, {"Arn": created, "Name": name}.__getitem__)
+
+    def _by_moto(self, logical_id: str, kind: str, properties: dict[str, Any]) -> Created:
+        model = _moto_model(kind)
+        if model is None:
+            raise UnsupportedTypeError(kind)
+        name = properties.get(model.cloudformation_name_type() or "") or self._generated(logical_id)
+        document = {"Type": kind, "Properties": properties, "LogicalId": logical_id}
+        resource = model.create_from_cloudformation_json(name, document, ACCOUNT_ID, REGION)
+        return Created(str(resource.physical_resource_id), resource.get_cfn_attribute)
+
+
+def _definition(logical_id: str, properties: dict[str, Any]) -> str:
+    if "DefinitionString" in properties:
+        text = str(properties["DefinitionString"])
+    elif "Definition" in properties:
+        text = json.dumps(properties["Definition"])
+    else:
+        path = _local_path(logical_id, properties["DefinitionS3Location"], "Bucket", "Key")
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise TemplateError(f"{logical_id}: the definition {path} cannot be read: {error.strerror}") from None
+    substitutions = properties.get("DefinitionSubstitutions", {})
+
+    def replace(match: re.Match[str]) -> str:
+        if match.group(1) not in substitutions:
+            raise TemplateError(f"{logical_id}: the definition's ${{{match.group(1)}}} has no DefinitionSubstitution")
+        return json.dumps(str(substitutions[match.group(1)]))[1:-1]
+
+    return re.sub(r"\$\{([^}]+)\}", replace, text)
+
+
+def _local_path(logical_id: str, location: dict[str, Any], bucket: str, key: str) -> Path:
+    if location.get(bucket) != LOCAL_BUCKET:
+        raise TemplateError(f"{logical_id}: only code and definitions on this machine can be loaded, not {location}")
+    return Path(location[key])
+
+
+def _encryption(properties: dict[str, Any]) -> dict[str, Any]:
+    rules = []
+    for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]:
+        default = rule.get("ServerSideEncryptionByDefault", {})
+        rules.append({"ApplyServerSideEncryptionByDefault": default})
+    return {"Rules": rules}
+
+
+def _moto_model(kind: str) -> Any:
+    service = kind.split("::")[1].lower() if kind.count("::") == 2 else ""
+    try:
+        importlib.import_module(f"moto.{_MODULES.get(service, service)}.models")
+    except ImportError:
+        return None
+    from moto.core.common_models import CloudFormationModel
+
+    def known(model: Any) -> bool:
+        try:
+            return bool(model.cloudformation_type() == kind)
+        except NotImplementedError:
+            return False
+
+    return next((model for model in _subclasses(CloudFormationModel) if known(model)), None)
+
+
+def _subclasses(model: Any) -> list[Any]:
+    found = []
+    for subclass in model.__subclasses__():
+        found += [subclass, *_subclasses(subclass)]
+    return found
+
+
+def _no_attributes(kind: str) -> Callable[[str], Any]:
+    def attribute(name: str) -> Any:
+        raise TemplateError(f"{kind} has no attribute {name}")
+
+    return attribute

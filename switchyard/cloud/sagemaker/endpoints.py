@@ -1,0 +1,310 @@
+"""Endpoints: one model-server process a variant, updated without losing a request.
+
+Sources: CreateEndpoint, UpdateEndpoint, DescribeEndpoint (Amazon SageMaker API Reference).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from switchyard.cloud.account import arn
+from switchyard.cloud.logs import LogStream
+from switchyard.cloud.sagemaker.container import Container
+from switchyard.cloud.sagemaker.context import Context
+from switchyard.cloud.sagemaker.errors import ValidationError
+from switchyard.cloud.sagemaker.forward import Forwarder
+from switchyard.cloud.sagemaker.images import UnknownImageError
+from switchyard.cloud.sagemaker.s3 import TransferError
+from switchyard.cloud.sagemaker.serving import HEALTH_CHECK_SECONDS, ModelServer, ModelServerError
+from switchyard.cloud.sagemaker.store import now, tags_of
+
+LOG = logging.getLogger(__name__)
+DRAIN_SECONDS = 60.0
+BUSY = {"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"}
+RESTART_PAUSE_SECONDS = 1.0
+_numbers = itertools.count(1)
+
+
+class Variant:
+    """One production variant that serves.
+
+    Parameters
+    ----------
+    endpoint : str
+        The endpoint's name.
+    definition : dict
+        The ProductionVariant of the endpoint configuration.
+    model : dict
+        What DescribeModel says of its model.
+    """
+
+    def __init__(self, context: Context, endpoint: str, definition: dict[str, Any], model: dict[str, Any]) -> None:
+        self.name: str = definition["VariantName"]
+        self.definition = definition
+        self.weight: float = definition.get("InitialVariantWeight", 1.0)
+        self.count: int = definition.get("InitialInstanceCount", 1)
+        number = next(_numbers)
+        self.log = LogStream(f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{number:017x}")
+        container = Container(context.home / "containers" / f"endpoint-{endpoint}-{self.name}-{number}")
+        self.server = ModelServer(context, model, container, self.log)
+        self.forwarder: Forwarder
+        self._under_way = 0
+        self._idle = threading.Condition()
+
+    def start(self) -> None:
+        """Start the server; raises what `ModelServer.start` raises."""
+        timeout = self.definition.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS)
+        self.server.start(timeout)
+        self.forwarder = Forwarder(self.server.port)
+
+    def enter(self) -> None:
+        """Count a request in."""
+        with self._idle:
+            self._under_way += 1
+
+    def leave(self) -> None:
+        """Count a request out."""
+        with self._idle:
+            self._under_way -= 1
+            self._idle.notify_all()
+
+    def stop(self) -> None:
+        """End the server once the requests under way have been answered."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._under_way == 0, DRAIN_SECONDS)
+        self.server.stop(grace=0)
+
+    def describe(self) -> dict[str, Any]:
+        """Answer for this variant in DescribeEndpoint."""
+        return {
+            "VariantName": self.name,
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.weight,
+            "CurrentInstanceCount": self.count,
+            "DesiredInstanceCount": self.count,
+        }
+
+
+class Endpoint:
+    """One endpoint.
+
+    Parameters
+    ----------
+    config : callable
+        Given an endpoint configuration's name, returns what DescribeEndpointConfig says of it.
+    model : callable
+        Given a model's name, returns what DescribeModel says of it.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        request: dict[str, Any],
+        config: Callable[[str], dict[str, Any]],
+        model: Callable[[str], dict[str, Any]],
+    ) -> None:
+        self._context = context
+        self._config = config
+        self._model = model
+        self.name: str = request["EndpointName"]
+        self.arn = arn("sagemaker", f"endpoint/{self.name.lower()}")
+        self.tags = tags_of(request)
+        self.created = self.modified = now()
+        self.status = "Creating"
+        self.failure_reason: str | None = None
+        self.config_name: str = request["EndpointConfigName"]
+        self._config(self.config_name)  # an unknown one is refused before anything is made
+        self._variants: dict[str, Variant] = {}
+        self._lock = threading.RLock()
+        self._settled = threading.Event()
+
+    def create(self) -> None:
+        """Begin to serve, in the background."""
+        self._settled.clear()
+        threading.Thread(target=self._create, name=f"endpoint {self.name}", daemon=True).start()
+
+    def update(self, config_name: str) -> None:
+        """Begin to move to another configuration, in the background.
+
+        Raises
+        ------
+        ValidationError
+            The endpoint is busy, or there is no such configuration.
+        """
+        self._config(config_name)
+        with self._lock:
+            if self.status in BUSY:
+                raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
+            self._settled.clear()
+            self._move("Updating")
+        threading.Thread(target=self._update, args=(config_name,), name=f"endpoint {self.name}", daemon=True).start()
+
+    def delete(self) -> None:
+        """Stop serving; requests under way are still answered.
+
+        Raises
+        ------
+        ValidationError
+            The endpoint is in the middle of an update.
+        """
+        with self._lock:
+            if self.status in {"Updating", "RollingBack"}:
+                raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
+            self._move("Deleting")
+        threading.Thread(target=self._delete, daemon=True).start()
+
+    def close(self) -> None:
+        """Let go of everything at once, at the cloud's own end."""
+        for variant in self._variants.values():
+            variant.server.stop(grace=0)
+
+    def wait_until_settled(self, timeout: float) -> bool:
+        """Return whether the endpoint has come to rest, after waiting at most `timeout` seconds."""
+        return self._settled.wait(timeout)
+
+    def choose(self, target_variant: str | None) -> Variant:
+        """Pick the variant that answers a request, by the weights, and count the request in.
+
+        Raises
+        ------
+        ValidationError
+            Nothing serves, or there is no variant of that name.
+        """
+        with self._lock:
+            variants = list(self._variants.values())
+            if target_variant is not None:
+                variants = [variant for variant in variants if variant.name == target_variant]
+                if not variants:
+                    raise ValidationError(f"Variant {target_variant} not found for Endpoint {self.name}.")
+            if not variants:
+                raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
+            weights = [variant.weight for variant in variants]
+            chosen = random.choices(variants, weights if sum(weights) > 0 else None)[0]  # noqa: S311
+            chosen.enter()
+            return chosen
+
+    def variants(self) -> list[Variant]:
+        """Return the variants that serve now."""
+        with self._lock:
+            return list(self._variants.values())
+
+    def describe(self) -> dict[str, Any]:
+        """Answer DescribeEndpoint."""
+        return {
+            "EndpointName": self.name,
+            "EndpointArn": self.arn,
+            "EndpointConfigName": self.config_name,
+            "ProductionVariants": [variant.describe() for variant in self.variants()] or None,
+            "EndpointStatus": self.status,
+            "FailureReason": self.failure_reason,
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Answer for one entry of ListEndpoints."""
+        return {
+            "EndpointName": self.name,
+            "EndpointArn": self.arn,
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+            "EndpointStatus": self.status,
+        }
+
+    def _create(self) -> None:
+        try:
+            variants = self._start_variants(self.config_name)
+        except Exception as error:
+            self.failure_reason = _reason(error)
+            self._settle("Failed")
+            return
+        with self._lock:
+            if self.status == "Creating":
+                self._variants = variants
+                self._settle("InService")
+                return
+        _stop(variants)  # deleted meanwhile
+
+    def _update(self, config_name: str) -> None:
+        try:
+            variants = self._start_variants(config_name)
+        except Exception as error:
+            # SageMaker rolls back by itself: the endpoint goes on with the configuration that it had.
+            self.failure_reason = _reason(error)
+            self._settle("InService" if self._variants else "Failed")
+            return
+        with self._lock:
+            old, self._variants = self._variants, variants
+            self.config_name = config_name
+            self.failure_reason = None
+            self._settle("InService")
+        _stop(old)
+
+    def _delete(self) -> None:
+        with self._lock:
+            old, self._variants = self._variants, {}
+        _stop(old)
+        self._settled.set()
+
+    def _start_variants(self, config_name: str) -> dict[str, Variant]:
+        definitions = self._config(config_name)["ProductionVariants"]
+        variants = [
+            Variant(self._context, self.name, definition, self._model(definition["ModelName"]))
+            for definition in definitions
+        ]
+        with ThreadPoolExecutor(max_workers=len(variants)) as pool:
+            results = [pool.submit(variant.start) for variant in variants]
+        errors = [(variant, result.exception()) for variant, result in zip(variants, results, strict=True)]
+        failed = [(variant, error) for variant, error in errors if error is not None]
+        if failed:
+            _stop({variant.name: variant for variant, error in errors if error is None})
+            variant, error = failed[0]
+            if isinstance(error, ModelServerError):
+                raise ModelServerError(
+                    f"The primary container for production variant {variant.name} did not pass the ping health "
+                    f"check. Please check CloudWatch logs for this endpoint. Its last words: {error}"
+                )
+            raise error
+        for variant in variants:
+            threading.Thread(target=self._keep_alive, args=(variant,), daemon=True).start()
+        return {variant.name: variant for variant in variants}
+
+    def _keep_alive(self, variant: Variant) -> None:
+        """Start a server that died while it served anew, as SageMaker does."""
+        while variant.server.wait() is not None:
+            with self._lock:
+                if self._variants.get(variant.name) is not variant:
+                    return
+            variant.log.write(["The model's server ended by itself; it is started again."])
+            time.sleep(RESTART_PAUSE_SECONDS)
+            try:
+                variant.start()
+            except (ModelServerError, TransferError, UnknownImageError) as error:
+                variant.log.write([f"It did not come up: {error}"])
+                return
+
+    def _settle(self, status: str) -> None:
+        self._move(status)
+        self._settled.set()
+
+    def _move(self, status: str) -> None:
+        self.status = status
+        self.modified = now()
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ModelServerError | TransferError | UnknownImageError | ValidationError):
+        LOG.error("an endpoint could not be started", exc_info=error)
+    return str(error)
+
+
+def _stop(variants: dict[str, Variant]) -> None:
+    for variant in variants.values():
+        variant.stop()

@@ -1,0 +1,104 @@
+"""Passes requests on to model servers over kept connections, without blocking the cloud's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import httptools
+
+LIMIT_SECONDS = 60  # SageMaker's own limit for a real-time answer
+IDLE_CONNECTIONS = 64
+
+
+@dataclass
+class Answer:
+    """A model server's answer."""
+
+    status: int = 0
+    content_type: str = ""
+    body: bytes = b""
+
+
+@dataclass
+class _Reading:
+    """Receives one response from httptools' parser."""
+
+    parts: list[bytes] = field(default_factory=list)
+    content_type: str = ""
+    keep: bool = True
+    complete: bool = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        lowered = name.lower()
+        if lowered == b"content-type":
+            self.content_type = value.decode("latin-1")
+        elif lowered == b"connection" and value.lower() == b"close":
+            self.keep = False
+
+    def on_body(self, body: bytes) -> None:
+        self.parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class Forwarder:
+    """Connections to one model server.
+
+    Parameters
+    ----------
+    port : int
+        Where it listens on loopback.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """Send one POST request and return its answer.
+
+        Raises
+        ------
+        OSError, asyncio.TimeoutError
+            The server is gone, or has not answered within 60 seconds.
+        """
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        request = head.encode("latin-1") + body
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if reader.at_eof() or writer.is_closing():
+                writer.close()
+                continue
+            return await self._exchange(reader, writer, request)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return await self._exchange(reader, writer, request)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        for _, writer in self._idle:
+            writer.close()
+        self._idle.clear()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Answer:
+        reading = _Reading()
+        parser = httptools.HttpResponseParser(reading)
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                writer.write(request)
+                await writer.drain()
+                while not reading.complete:
+                    data = await reader.read(65536)
+                    if not data:
+                        raise ConnectionResetError("the model's server closed the connection without an answer")
+                    parser.feed_data(data)
+        except BaseException:
+            writer.close()
+            raise
+        if reading.keep and len(self._idle) < IDLE_CONNECTIONS:
+            self._idle.append((reader, writer))
+        else:
+            writer.close()
+        return Answer(parser.get_status_code(), reading.content_type, b"".join(reading.parts))

@@ -1,0 +1,90 @@
+"""Which local runtime stands in for a container image."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from switchyard.cloud.processes import ProcessHost
+
+_SERVER = ("switchyard.cloud.sagemaker.model_server", "uvicorn", "uvicorn.protocols.http.httptools_impl")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What an image brings along.
+
+    Parameters
+    ----------
+    name : str
+        The framework, as it is called in image URIs.
+    preload : tuple of str
+        The modules that its processes find imported already.
+    """
+
+    name: str
+    preload: tuple[str, ...]
+
+
+SCIKIT_LEARN = Runtime(
+    "scikit-learn",
+    ("joblib", "numpy", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", *_SERVER),
+)
+_BY_REPOSITORY = {"sagemaker-scikit-learn": SCIKIT_LEARN}
+
+
+class UnknownImageError(Exception):
+    """No local runtime stands in for that image."""
+
+
+def runtime_for(image_uri: str) -> Runtime:
+    """Find the runtime for an image URI, whatever its registry, region and tag.
+
+    Raises
+    ------
+    UnknownImageError
+        There is none.
+    """
+    repository = image_uri.rpartition("/")[2].partition(":")[0].partition("@")[0]
+    if repository not in _BY_REPOSITORY:
+        known = ", ".join(sorted(_BY_REPOSITORY))
+        raise UnknownImageError(
+            f"ClientError: no local runtime stands in for the image '{image_uri}'; images that run here: {known}"
+        )
+    return _BY_REPOSITORY[repository]
+
+
+class RuntimeHosts:
+    """The fork servers of the runtimes, each started when it is first needed."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._hosts: dict[str, ProcessHost] = {}
+
+    def host(self, runtime: Runtime) -> ProcessHost:
+        """Return the runtime's fork server, started."""
+        with self._lock:
+            if runtime.name not in self._hosts:
+                self._hosts[runtime.name] = ProcessHost(runtime.preload, self._log)
+                self._hosts[runtime.name].start()
+            return self._hosts[runtime.name]
+
+    def warm(self, name: str) -> None:
+        """Start the runtime of that framework now; an unknown name is no error, it only stays cold."""
+        for runtime in _runtimes():
+            if runtime.name == name:
+                self.host(runtime)
+
+    def close(self) -> None:
+        """End every fork server and all that they started."""
+        with self._lock:
+            for host in self._hosts.values():
+                host.close()
+            self._hosts.clear()
+
+
+def _runtimes() -> Iterator[Runtime]:
+    yield from _BY_REPOSITORY.values()

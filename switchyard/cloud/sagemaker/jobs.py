@@ -1,0 +1,231 @@
+"""The life of a job, whatever its kind: started, watched, stopped, ended with a reason."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import signal
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from switchyard.cloud.account import arn
+from switchyard.cloud.logs import LogStream, pump
+from switchyard.cloud.processes import Process
+from switchyard.cloud.sagemaker.container import HOST, Container, python_command
+from switchyard.cloud.sagemaker.context import Context
+from switchyard.cloud.sagemaker.images import Runtime, UnknownImageError, runtime_for
+from switchyard.cloud.sagemaker.s3 import TransferError
+from switchyard.cloud.sagemaker.store import now, tags_of
+
+LOG = logging.getLogger(__name__)
+# SageMaker sends SIGTERM, and SIGKILL two minutes later.
+STOP_GRACE_SECONDS = 120
+LEAST_GRACE_SECONDS = 2.0
+LONGEST_REASON = 1024
+
+
+class JobFailedError(Exception):
+    """The job has failed; the message is its FailureReason."""
+
+
+class JobStoppedError(Exception):
+    """The job was asked to stop, and has."""
+
+
+class Job(ABC):
+    """One job; a subclass says what its kind does.
+
+    Parameters
+    ----------
+    context : Context
+        The cloud that it runs in.
+    request : dict
+        The Create call's request, already validated.
+    """
+
+    kind: ClassVar[str]  # as in the names of its operations: TrainingJob, ...
+    log_group: ClassVar[str]
+
+    def __init__(self, context: Context, request: dict[str, Any]) -> None:
+        self.context = context
+        self.request = request
+        self.name: str = request[f"{self.kind}Name"]
+        self.arn = arn("sagemaker", f"{_dashed(self.kind)}/{self.name}")
+        self.tags = tags_of(request)
+        self.created = self.modified = now()
+        self.started: datetime.datetime | None = None
+        self.ended_at: datetime.datetime | None = None
+        self.status = "InProgress"
+        self.failure_reason: str | None = None
+        self.container = Container(context.home / "containers" / f"{_dashed(self.kind)}-{self.name}")
+        self.log = LogStream(self.log_group, f"{self.name}/{HOST}-{int(time.time())}")
+        self._ended = threading.Event()
+        self._stop = threading.Event()
+        self._process: Process | None = None
+        self._lock = threading.Lock()
+
+    def start(self, on_change: Callable[[Job], None]) -> None:
+        """Begin in the background; `on_change` is called at each change of status."""
+        self._on_change = on_change
+        threading.Thread(target=self._run, name=f"{self.kind} {self.name}", daemon=True).start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return whether the job has ended, after waiting at most `timeout` seconds."""
+        return self._ended.wait(timeout)
+
+    def stop(self) -> None:
+        """Ask the job to end; one that has ended stays as it is."""
+        with self._lock:
+            if self._ended.is_set() or self._stop.is_set():
+                return
+            self._stop.set()
+            self._move("Stopping")
+            process = self._process
+        if process is not None:
+            threading.Thread(target=process.terminate, args=(self.grace_seconds(),), daemon=True).start()
+
+    def grace_seconds(self) -> float:
+        """Return how long a process may take to end after SIGTERM."""
+        return max(STOP_GRACE_SECONDS * self.context.time_scale, LEAST_GRACE_SECONDS)
+
+    @abstractmethod
+    def perform(self) -> None:
+        """Do the job's work.
+
+        Raises
+        ------
+        JobFailedError, TransferError, UnknownImageError
+            It failed; the message is the reason that users read.
+        JobStoppedError
+            It was stopped.
+        """
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Answer the Describe call."""
+
+    def summary(self) -> dict[str, Any]:
+        """Answer for one entry of the List call."""
+        return {
+            f"{self.kind}Name": self.name,
+            f"{self.kind}Arn": self.arn,
+            f"{self.kind}Status": self.status,
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+            f"{self.kind.removesuffix('Job')}EndTime": self.ended_at,
+            "FailureReason": self.failure_reason,
+        }
+
+    def on_stage(self, stage: str) -> None:  # noqa: B027 - most kinds have no stages
+        """Note that the job has come to another stage, or to its end."""
+
+    def client(self, service: str) -> Any:
+        """Return an AWS client in the name of the job's role."""
+        return self.context.identity.client(service, self.role_arn())
+
+    def role_arn(self) -> str:
+        """Return the role in whose name the job runs."""
+        return str(self.request["RoleArn"])
+
+    def check_not_stopped(self) -> None:
+        """Leave when the job was asked to stop.
+
+        Raises
+        ------
+        JobStoppedError
+            It was.
+        """
+        if self._stop.is_set():
+            raise JobStoppedError
+
+    def run_process(
+        self,
+        runtime: Runtime,
+        command: list[str],
+        environment: Mapping[str, str],
+        *,
+        max_seconds: float,
+        on_line: Callable[[str], None] = lambda _: None,
+    ) -> int:
+        """Run the container's process to its end, with its output in the job's log.
+
+        Returns
+        -------
+        int
+            Its exit code.
+
+        Raises
+        ------
+        JobStoppedError
+            It was ended by a stop, or because `max_seconds` had passed.
+        """
+        target, arguments = python_command(command)
+        directory = self.container.folder("code")
+        with self._lock:
+            self.check_not_stopped()
+            process = self.context.runtimes.host(runtime).spawn(
+                target, arguments, environment=environment, directory=directory
+            )
+            self._process = process
+        reader = threading.Thread(target=pump, args=(process.output, lambda lines: self._take(lines, on_line)))
+        reader.start()
+        exit_code = process.wait(max_seconds)
+        if exit_code is None:
+            self.on_stage("MaxRuntimeExceeded")
+            process.terminate(self.grace_seconds())
+            reader.join()
+            raise JobStoppedError
+        # A process that the script left running would hold the output open: it ends with its job.
+        process.send_signal(signal.SIGKILL)
+        reader.join()
+        self.check_not_stopped()
+        return exit_code
+
+    def runtime(self, image_uri: str) -> Runtime:
+        """Return the local runtime for the job's image."""
+        return runtime_for(image_uri)
+
+    def _take(self, lines: list[str], on_line: Callable[[str], None]) -> None:
+        self.log.write(lines)
+        for line in lines:
+            on_line(line)
+
+    def _run(self) -> None:
+        self.started = now()
+        try:
+            self.perform()
+            self._end("Completed")
+        except JobStoppedError:
+            self._end("Stopped")
+        except (JobFailedError, TransferError, UnknownImageError) as error:
+            self._end("Failed", str(error))
+        except Exception as error:
+            LOG.exception("%s %s", self.kind, self.name)
+            self._end("Failed", f"InternalServerError: {type(error).__name__}: {error}")
+
+    def _end(self, status: str, reason: str | None = None) -> None:
+        if reason is not None:
+            self.failure_reason = reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
+        self.container.remove()
+        with self._lock:
+            self.ended_at = now()
+            self.on_stage(status)
+            self._ended.set()
+            self._move(status)
+
+    def _move(self, status: str) -> None:
+        self.status = status
+        self.modified = now()
+        self._on_change(self)
+
+
+def last_words(job: Job) -> str:
+    """Return the last line that a failed process printed, for its job's FailureReason."""
+    return job.log.last_line().strip() or "the process printed nothing"
+
+
+def _dashed(kind: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")

@@ -1,0 +1,218 @@
+"""The process that serves one model: ``GET /ping`` and ``POST /invocations``, as a container's server does.
+
+It runs an inference script's ``model_fn``, ``input_fn``, ``predict_fn`` and ``output_fn`` (or
+``transform_fn``), with the defaults of SageMaker's scikit-learn container for those that it leaves out.
+
+Source: "Use scikit-learn with the SageMaker Python SDK", section "Deploy a scikit-learn model".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import io
+import json
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+LISTENING_SOCKET = 3
+JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
+
+
+class UnsupportedContentTypeError(Exception):
+    """Nothing here reads, or writes, that content type."""
+
+
+def main(script: str, model_dir: str) -> None:
+    """Load the model and serve it on the inherited socket until SIGTERM.
+
+    Parameters
+    ----------
+    script : str
+        The inference script.
+    model_dir : str
+        The folder with the unpacked model.
+    """
+    import uvicorn
+
+    model = LoadedModel(_load_script(Path(script)), model_dir)
+    config = uvicorn.Config(
+        ModelServer(model), lifespan="off", access_log=False, log_config=None, http="httptools", ws="none"
+    )
+    listening = socket.socket(fileno=LISTENING_SOCKET)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+class LoadedModel:
+    """A model with the functions that turn a request into an answer."""
+
+    def __init__(self, script: ModuleType, model_dir: str) -> None:
+        model_fn = getattr(script, "model_fn", None)
+        if model_fn is None:
+            raise SystemExit(f"{script.__name__}.py has no model_fn(model_dir), which is what loads the model")
+        self.model = model_fn(model_dir)
+        self._transform = getattr(script, "transform_fn", None)
+        self._input = getattr(script, "input_fn", _default_input)
+        self._predict = getattr(script, "predict_fn", _default_predict)
+        self._output = getattr(script, "output_fn", _default_output)
+
+    def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
+        """Answer one request.
+
+        Raises
+        ------
+        BadInputError
+            The script could not read the request.
+        Exception
+            Whatever else the script raises.
+        """
+        text: Any = body
+        if content_type.partition(";")[0].strip() in {CSV, JSON} or content_type.startswith("text/"):
+            text = _decoded(body)
+        if self._transform is not None:
+            return _as_bytes(self._transform(self.model, text, content_type, accept), accept)
+        try:
+            data = self._input(text, content_type)
+        except Exception as error:
+            raise BadInputError(_reason(error), unsupported=_is_unsupported(error)) from error
+        return _as_bytes(self._output(self._predict(data, self.model), accept), accept)
+
+
+class BadInputError(Exception):
+    """The request's body or type is at fault."""
+
+    def __init__(self, message: str, *, unsupported: bool = False) -> None:
+        super().__init__(message)
+        self.status = 415 if unsupported else 400
+
+
+class ModelServer:
+    """The ASGI application around one model."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._workers = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        route = (scope["method"], scope["path"])
+        if route == ("GET", "/ping"):
+            await _respond(send, 200, b"", JSON)
+        elif route == ("POST", "/invocations"):
+            headers = dict(scope["headers"])
+            content_type = headers.get(b"content-type", CSV.encode()).decode("latin-1")
+            accept = headers.get(b"accept", b"*/*").decode("latin-1")
+            body = await _body(receive)
+            await _respond(send, *await self._invoke(body, content_type, accept))
+        else:
+            await _respond(send, 404, b"only GET /ping and POST /invocations are served here", "text/plain")
+
+    async def _invoke(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
+        loop = asyncio.get_running_loop()
+        wanted = content_type if accept in {"*/*", ""} else accept
+        try:
+            answer, answer_type = await loop.run_in_executor(
+                self._workers, self._model.answer, body, content_type, wanted
+            )
+        except BadInputError as error:
+            return error.status, str(error).encode(), "text/plain; charset=utf-8"
+        except UnsupportedContentTypeError as error:
+            return 406, str(error).encode(), "text/plain; charset=utf-8"
+        except Exception as error:
+            traceback.print_exc()
+            return 500, _reason(error).encode(), "text/plain; charset=utf-8"
+        return 200, answer, answer_type
+
+
+def _load_script(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise SystemExit(f"there is no inference script '{path.name}' in the model's code")
+    sys.path.insert(0, str(path.parent))
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"the body is not UTF-8 text: byte {error.start} is 0x{body[error.start]:02x}") from None
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _is_unsupported(error: BaseException) -> bool:
+    return "unsupported" in type(error).__name__.lower()
+
+
+def _default_input(body: Any, content_type: str) -> Any:
+    import numpy
+
+    kind = content_type.partition(";")[0].strip()
+    if kind == JSON:
+        return numpy.array(json.loads(body))
+    if kind == CSV:
+        return numpy.loadtxt(io.StringIO(body), delimiter=",", ndmin=2)
+    if kind == NPY:
+        return numpy.load(io.BytesIO(body), allow_pickle=False)
+    raise UnsupportedContentTypeError(f"the content type '{content_type}' is not one of {CSV}, {JSON}, {NPY}")
+
+
+def _default_predict(data: Any, model: Any) -> Any:
+    return model.predict(data)
+
+
+def _default_output(prediction: Any, accept: str) -> tuple[bytes, str]:
+    import numpy
+
+    values = numpy.asarray(prediction)
+    if accept == CSV:
+        rows: Iterable[Any] = values.reshape(len(values), -1)
+        return "".join(",".join(map(str, row)) + "\n" for row in rows).encode(), CSV
+    if accept == NPY:
+        buffer = io.BytesIO()
+        numpy.save(buffer, values)
+        return buffer.getvalue(), NPY
+    if accept == JSON:
+        return json.dumps(values.tolist()).encode(), JSON
+    raise UnsupportedContentTypeError(f"'{accept}' cannot be written; ask for one of {CSV}, {JSON}, {NPY}")
+
+
+def _as_bytes(answer: Any, accept: str) -> tuple[bytes, str]:
+    content, content_type = answer if isinstance(answer, tuple) else (answer, accept)
+    return content.encode() if isinstance(content, str) else bytes(content), content_type
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b""
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _respond(send: Send, status: int, body: bytes, content_type: str) -> None:
+    headers = [
+        (b"content-type", content_type.encode("latin-1")),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

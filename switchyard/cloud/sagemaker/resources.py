@@ -1,0 +1,46 @@
+"""Models and endpoint configurations: what is stored, and what deploys from it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from switchyard.cloud.account import arn
+from switchyard.cloud.sagemaker.store import now, tags_of
+
+
+class StoredResource:
+    """A resource that is its own request, as SageMaker's Describe call gives it back."""
+
+    kind: ClassVar[str]
+    status = "InService"
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.request = {key: value for key, value in request.items() if key != "Tags"}
+        self.name: str = request[f"{self.kind}Name"]
+        self.arn = arn("sagemaker", f"{_resource_type(self.kind)}/{self.name.lower()}")
+        self.tags = tags_of(request)
+        self.created = self.modified = now()
+
+    def describe(self) -> dict[str, Any]:
+        """Answer the Describe call."""
+        return {**self.request, f"{self.kind}Arn": self.arn, "CreationTime": self.created}
+
+    def summary(self) -> dict[str, Any]:
+        """Answer for one entry of the List call."""
+        return {f"{self.kind}Name": self.name, f"{self.kind}Arn": self.arn, "CreationTime": self.created}
+
+
+class Model(StoredResource):
+    """A model: image, artifact, environment and role."""
+
+    kind = "Model"
+
+
+class EndpointConfig(StoredResource):
+    """An endpoint configuration: the production variants, each with a model and a weight."""
+
+    kind = "EndpointConfig"
+
+
+def _resource_type(kind: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")

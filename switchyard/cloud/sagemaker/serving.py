@@ -1,0 +1,132 @@
+"""A model's server as the cloud sees it: laid out, started, found healthy, ended."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from typing import Any
+
+from switchyard.cloud.account import REGION
+from switchyard.cloud.logs import LogStream, pump
+from switchyard.cloud.processes import Process
+from switchyard.cloud.sagemaker.container import Container, base_environment
+from switchyard.cloud.sagemaker.context import Context
+from switchyard.cloud.sagemaker.images import runtime_for
+from switchyard.cloud.sagemaker.s3 import download_object, unpack
+from switchyard.cloud.sagemaker.training import download_code
+
+HEALTH_CHECK_SECONDS = 60
+BACKLOG = 1024
+
+
+class ModelServerError(Exception):
+    """The model's server did not become healthy; the message says why."""
+
+
+class ModelServer:
+    """One process that serves one model.
+
+    Parameters
+    ----------
+    context : Context
+        The cloud that it runs in.
+    model : dict
+        What DescribeModel says of the model.
+    container : Container
+        The folder that it gets.
+    log : LogStream
+        Where its output goes.
+    """
+
+    def __init__(self, context: Context, model: dict[str, Any], container: Container, log: LogStream) -> None:
+        self._context = context
+        self._model = model
+        self._container = container
+        self._log = log
+        self._process: Process | None = None
+        self._reader: threading.Thread | None = None
+        self.port = 0
+
+    def start(self, health_check_seconds: float = HEALTH_CHECK_SECONDS) -> None:
+        """Download the model, start the process and wait until it answers ``/ping``.
+
+        Raises
+        ------
+        ModelServerError, TransferError, UnknownImageError
+            It could not be started; nothing of it is left running.
+        """
+        definition = self._model.get("PrimaryContainer") or self._model["Containers"][0]
+        runtime = runtime_for(definition["Image"])
+        environment = definition.get("Environment", {})
+        self._lay_out(definition, environment)
+        script = self._container.folder("code") / environment.get("SAGEMAKER_PROGRAM", "inference.py")
+        if not script.is_file():
+            script = self._container.folder("model", "code") / script.name
+        # The parent listens before the child has loaded its model: the first ping waits in the backlog, and
+        # fails at once when the child dies, so that nothing has to be polled.
+        with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:
+            self.port = listening.getsockname()[1]
+            self._process = self._context.runtimes.host(runtime).spawn(
+                "switchyard.cloud.sagemaker.model_server:main",
+                [str(script), str(self._container.folder("model"))],
+                environment=self._environment(environment),
+                directory=self._container.folder("code"),
+                inherit=[listening.fileno()],
+            )
+        self._reader = threading.Thread(target=pump, args=(self._process.output, self._log.write), daemon=True)
+        self._reader.start()
+        if not self._is_healthy(health_check_seconds):
+            self.stop(grace=0)
+            raise ModelServerError(self._log.last_line().strip() or "it printed nothing")
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid if self._process is not None else 0
+
+    def wait(self) -> int | None:
+        """Wait for the process's end and return its exit code; None when it never started."""
+        return self._process.wait() if self._process is not None else None
+
+    def stop(self, grace: float) -> None:
+        """End the process, after at most `grace` seconds for the requests under way; delete its folder."""
+        if self._process is not None:
+            if grace > 0:
+                self._process.terminate(grace)
+            self._process.kill()
+        if self._reader is not None:
+            self._reader.join()
+        self._container.remove()
+
+    def _lay_out(self, definition: dict[str, Any], environment: dict[str, str]) -> None:
+        self._container.folder("model")
+        self._container.folder("code")
+        s3 = self._context.identity.client("s3", self._model["ExecutionRoleArn"])
+        if definition.get("ModelDataUrl"):
+            archive = self._container.root / "model.tar.gz"
+            download_object(s3, definition["ModelDataUrl"], archive)
+            unpack(archive, self._container.folder("model"))
+            archive.unlink()
+        download_code(s3, self._container, environment.get("SAGEMAKER_SUBMIT_DIRECTORY"))
+
+    def _environment(self, given: dict[str, str]) -> dict[str, str]:
+        container = self._container
+        return {
+            **base_environment(container.folder("code")),
+            **self._context.identity.environment(self._model["ExecutionRoleArn"]),
+            "SAGEMAKER_BASE_DIR": str(container.folder()),
+            "SAGEMAKER_REGION": REGION,
+            "SM_MODEL_DIR": str(container.folder("model")),
+            **{key: container.local(value) for key, value in given.items()},
+        }
+
+    def _is_healthy(self, timeout: float) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()

@@ -1,0 +1,164 @@
+"""The one port: every AWS request routed by what it says of itself.
+
+SageMaker, Lambda and the loaded stack are answered here; everything else by moto.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import unquote
+
+from switchyard.cloud import cloudformation, lambda_api
+from switchyard.cloud.control import Control
+from switchyard.cloud.functions import Functions
+from switchyard.cloud.sagemaker import runtime
+from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+_raw_uri: ContextVar[str] = ContextVar("raw_uri", default="")
+# Threads wait here for moto, for functions and for jobs; none of them computes for long.
+WORKERS = 128
+
+
+class Router:
+    """The ASGI application of the local cloud."""
+
+    def __init__(self, sagemaker: SageMaker, functions: Functions, control: Control) -> None:
+        self._sagemaker = sagemaker
+        self._functions = functions
+        self._control = control
+        self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="request")
+        self._moto = _moto()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        path: str = scope["path"]
+        if path.startswith("/_switchyard/"):
+            status, document = await self._in_thread(self._control.answer, scope["method"], path)
+            await _respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
+        elif match := _INVOCATION.fullmatch(path):
+            body = await _body(receive, runtime.LARGEST_BODY)
+            answer = await runtime.invoke(self._sagemaker, unquote(match.group(1)), headers, body)
+            await _respond(send, answer.status, answer.body, answer.headers)
+        elif path.startswith("/2015-03-31/functions"):
+            body = await _body(receive)
+            raw = scope.get("raw_path", path.encode()).decode("latin-1")
+            reply = await self._in_thread(
+                lambda_api.answer, self._functions, scope["method"], raw.partition("?")[0], headers, body
+            )
+            await _respond(send, reply.status, reply.body, reply.headers)
+        elif headers.get("x-amz-target", "").startswith("SageMaker."):
+            await self._answer_sagemaker(scope, headers, receive, send)
+        elif _service(headers) == "cloudformation":
+            await self._answer_cloudformation(scope, receive, send)
+        else:
+            await self._moto(scope, receive, send)
+
+    async def _answer_sagemaker(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        operation = headers["x-amz-target"].partition(".")[2]
+        body = await _body(receive)
+        if not self._sagemaker.handles(operation, _peek(body)):
+            await self._moto(scope, _replay(body), send)
+            return
+        status, answer = await self._in_thread(self._sagemaker.answer, operation, body)
+        await _respond(send, status, answer, {"content-type": CONTENT_TYPE})
+
+    async def _answer_cloudformation(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        answered = cloudformation.answer(self._control.stack, body)
+        if answered is None:
+            await self._moto(scope, _replay(body), send)
+            return
+        await _respond(send, answered[0], answered[1], {"content-type": "text/xml"})
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+
+def _moto() -> Any:
+    from a2wsgi import WSGIMiddleware
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    dispatcher = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["RAW_URI"] = _raw_uri.get()
+        return dispatcher(environ, start_response)
+
+    middleware: Any = WSGIMiddleware(application, workers=WORKERS)  # type: ignore[arg-type]
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        # WSGI has no raw path; moto looks for it in this variable, to tell %2F from a slash in S3 keys.
+        raw = scope.get("raw_path") or scope["path"].encode()
+        query = scope.get("query_string") or b""
+        token = _raw_uri.set(raw.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else ""))
+        try:
+            await middleware(scope, receive, send)
+        finally:
+            _raw_uri.reset(token)
+
+    return call
+
+
+def _service(headers: dict[str, str]) -> str | None:
+    match = _CREDENTIAL.search(headers.get("authorization", ""))
+    return match.group(1) if match else None
+
+
+def _peek(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+async def _body(receive: Receive, most: int | None = None) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        part = message.get("body", b"")
+        size += len(part)
+        if most is None or size <= most + len(part):  # what is over the limit is counted, not kept
+            parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _replay(body: bytes) -> Receive:
+    sent = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*raw, (b"content-length", str(len(body)).encode())],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,125 @@
+"""A SAM or CloudFormation template: read, its local paths kept, transformed as AWS transforms it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from switchyard.cloud.account import REGION
+from switchyard.cloud.intrinsics import TemplateError
+
+# Stands in for an S3 bucket: its keys are paths on this machine. `sam package` would upload them instead.
+LOCAL_BUCKET = "switchyard-local-files"
+# Which property of which resource names local files, and what that property looks like once in S3.
+_LOCAL_PATHS = {
+    "AWS::Serverless::Function": ("CodeUri", ("Bucket", "Key")),
+    "AWS::Serverless::StateMachine": ("DefinitionUri", ("Bucket", "Key")),
+    "AWS::Serverless::LayerVersion": ("ContentUri", ("Bucket", "Key")),
+    "AWS::Lambda::Function": ("Code", ("S3Bucket", "S3Key")),
+    "AWS::StepFunctions::StateMachine": ("DefinitionS3Location", ("Bucket", "Key")),
+}
+
+
+def load(path: Path, parameters: dict[str, str], cache: Path) -> dict[str, Any]:
+    """Read a template and apply the SAM transform.
+
+    Parameters
+    ----------
+    path : Path
+        The template; the paths in it are relative to its folder.
+    parameters : dict
+        Values for its parameters, which the transform may look at.
+    cache : Path
+        A folder that keeps transformed templates, by content.
+
+    Returns
+    -------
+    dict
+        A plain CloudFormation template.
+
+    Raises
+    ------
+    TemplateError
+        It is not there, is no YAML, or SAM refuses it.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise TemplateError(f"{path}: the template cannot be read: {error.strerror}") from None
+    key = hashlib.sha256(
+        json.dumps([text, str(path.resolve().parent), parameters, version("aws-sam-translator")]).encode()
+    ).hexdigest()
+    kept = cache / f"template-{key[:24]}.json"
+    if kept.is_file():
+        cached: dict[str, Any] = json.loads(kept.read_text())
+        return cached
+    template = _transform(_parse(text, path), path, parameters)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(".partial")
+    partial.write_text(json.dumps(template))
+    partial.replace(kept)
+    return template
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    import yaml
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        template = yaml_parse(text)
+    except yaml.YAMLError as error:
+        raise TemplateError(f"{path}: the template is not valid YAML: {error}") from None
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        raise TemplateError(f"{path}: the template has no Resources")
+    for logical_id, resource in template["Resources"].items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise TemplateError(f"{path}: the resource {logical_id} has no Type")
+    return template
+
+
+def _transform(template: dict[str, Any], path: Path, parameters: dict[str, str]) -> dict[str, Any]:
+    _keep_local_paths(template, path.resolve().parent)
+    if "AWS::Serverless-2016-10-31" not in json.dumps(template.get("Transform", [])):
+        return template
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    class Session:
+        region_name = REGION
+
+    try:
+        translator = Translator({}, Parser(), boto_session=Session())
+        transformed: dict[str, Any] = translator.translate(template, _with_defaults(template, parameters))
+    except InvalidDocumentException as error:
+        reasons = "; ".join(cause.message for cause in error.causes) or error.message
+        raise TemplateError(f"{path}: SAM refuses the template: {reasons}") from None
+    return transformed
+
+
+def _with_defaults(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
+    defaults = {
+        name: parameter["Default"]
+        for name, parameter in template.get("Parameters", {}).items()
+        if "Default" in parameter
+    }
+    return {**defaults, **parameters}
+
+
+def _keep_local_paths(template: dict[str, Any], folder: Path) -> None:
+    for kind, section in template.get("Globals", {}).items():
+        _keep(f"AWS::Serverless::{kind}", section, folder)
+    for resource in template["Resources"].values():
+        _keep(resource["Type"], resource.get("Properties", {}), folder)
+
+
+def _keep(kind: str, properties: dict[str, Any], folder: Path) -> None:
+    if kind not in _LOCAL_PATHS:
+        return
+    name, (bucket, key) = _LOCAL_PATHS[kind]
+    value = properties.get(name)
+    if isinstance(value, str) and not value.startswith("s3://"):
+        properties[name] = {bucket: LOCAL_BUCKET, key: str((folder / value).resolve())}
