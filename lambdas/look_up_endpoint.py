@@ -1,0 +1,47 @@
+"""Look up endpoint: what serves before this run, so that it can be updated now and restored later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.endpoints import describe_endpoint
+from shared.errors import EndpointBusy, EndpointFailed
+from shared.tasks import TaskEvent, task
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Event(TaskEvent):
+    """The payload: the endpoint's name."""
+
+    endpoint: str
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer the state ``Look up endpoint``."""
+    return look_up_endpoint(Event.model_validate(event).endpoint)
+
+
+def look_up_endpoint(name: str) -> dict[str, Any]:
+    """Say whether an endpoint exists, and which configuration it serves.
+
+    Raises
+    ------
+    EndpointBusy
+        When somebody else is changing it: SageMaker takes one update at a time.
+    EndpointFailed
+        When it can only be deleted (DescribeEndpoint's documentation, "EndpointStatus").
+    """
+    endpoint = describe_endpoint(name)
+    if endpoint is None:
+        return {"exists": False, "status": None, "endpoint_config_name": None}
+    if endpoint.in_transition:
+        raise EndpointBusy(f"Endpoint {name!r} is {endpoint.status}; this run waits for its turn.")
+    if endpoint.status != "InService":
+        raise EndpointFailed(
+            f"Endpoint {name!r} is {endpoint.status}: {endpoint.why}. SageMaker cannot update it: delete the "
+            "endpoint, then start the run again."
+        )
+    return {"exists": True, "status": endpoint.status, "endpoint_config_name": endpoint.config}

@@ -1,0 +1,378 @@
+"""Prepare run: turn a run's input into everything the later states need, and refuse what cannot work."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shared.aws import ClientError, client, error_code
+from shared.errors import InvalidRun
+from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
+from shared.observability import logger, publish_metrics
+from shared.run_request import (
+    RECIPE_NAME,
+    PublishedRecipe,
+    RunRequest,
+    apply_overrides,
+    parse,
+    parse_run_request,
+)
+from shared.s3 import S3Location, list_objects
+from shared.settings import PrepareRunSettings, read_settings
+from shared.tasks import TaskEvent, task
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+SPLITS = ("train", "validation", "test")
+# "ContainerArgument" in CreateProcessingJob's documentation, "HyperParameterValue" in CreateTrainingJob's.
+MAX_ARGUMENT = 256
+MAX_HYPERPARAMETER = 2500
+# "S3Uri" in CreateProcessingJob's documentation.
+MAX_URI = 1024
+# Step Functions carries at most 256 KB from state to state, and the later states add to this.
+MAX_STATE_BYTES = 100_000
+# SageMaker counts a job's run time from when it has its instances; a state's time-out counts all.
+INSTANCE_SEARCH_SECONDS = 1800
+# 20 is logging.INFO; the SageMaker Python SDK's default.
+CONTAINER_LOG_LEVEL = 20
+_CONTAINER = "/opt/ml/processing"
+
+
+class Event(TaskEvent):
+    """The payload: the execution's own input as it is, and the execution's name."""
+
+    input: Any
+
+
+class DataSet(NamedTuple):
+    """Data that was found in S3."""
+
+    uri: str
+    hash: str
+    is_split: bool
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer the state ``Prepare run``."""
+    parsed = Event.model_validate(event)
+    return prepare_run(parse_run_request(parsed.input), parsed.execution, read_settings(PrepareRunSettings))
+
+
+def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSettings) -> dict[str, Any]:
+    """Gather all that the later states of a run need.
+
+    The same request and execution always give the same names.
+
+    Parameters
+    ----------
+    request
+        What to run.
+    execution
+        The execution's name.
+    settings
+        The bucket that holds recipes and outputs, the project's name, the region.
+
+    Returns
+    -------
+    dict
+        The state machine's state, well below Step Functions' 256 KB.
+
+    Raises
+    ------
+    InvalidRun
+        When the recipe is not published, an override does not fit it, or its data is not there.
+    """
+    recipe = load_recipe(request.recipe, settings.artifact_bucket)
+    logger.append_keys(recipe=recipe.name)
+    names = derive_names(recipe.name, execution, settings.project_name)
+    if request.overrides is not None:
+        recipe = apply_overrides(recipe, request.overrides)
+    data_uri = recipe.data_uri if request.data is None else request.data
+    if data_uri is None:
+        raise InvalidRun(
+            f"Recipe {recipe.name!r} has no data of its own: give the run its data, "
+            '{"recipe": "' + recipe.name + '", "data": "s3://..."}.'
+        )
+    data_set = find_data(data_uri)
+    run_uri = f"s3://{settings.artifact_bucket}/{run_prefix(execution)}"
+    state = {
+        "recipe": recipe.name,
+        "execution": execution,
+        "lineage": {"recipe": recipe.recipe_hash, "code": recipe.code_hash, "data": data_set.hash},
+        "names": names,
+        "image_uri": recipe.image_uri,
+        "code_prefix_uri": recipe.code_prefix_uri,
+        "data": _data(data_set, run_uri),
+        "processing": _processing(recipe),
+        "training": _training(recipe, names["training_job"], run_uri, settings.region),
+        "model": {"environment": _model_environment(recipe, settings.region)},
+        "transform": _transform(recipe, run_uri),
+        "endpoint": {
+            "instance_type": recipe.instances.endpoint.type,
+            "instance_count": recipe.instances.endpoint.count,
+        },
+        "gate": [rule.model_dump() for rule in recipe.gate],
+    }
+    size = len(json.dumps(state).encode())
+    if size > MAX_STATE_BYTES:
+        raise InvalidRun(
+            f"Recipe {recipe.name!r} makes a state of {size:,} bytes, more than the {MAX_STATE_BYTES:,} that "
+            "leave room for the rest of the run: shorten its hyperparameters, metrics or features."
+        )
+    publish_metrics(recipe.name, {"RunsStarted": 1})
+    logger.info("Prepared the run", data=data_set.uri, is_split=data_set.is_split)
+    return state
+
+
+def load_recipe(name: str, bucket: str) -> PublishedRecipe:
+    """Read the published recipe that is current under a name.
+
+    Raises
+    ------
+    InvalidRun
+        When there is none, naming the nearest that there are; or when this version cannot read it.
+    """
+    pointer = _read_json(bucket, f"recipes/{name}/current.json") if RECIPE_NAME.fullmatch(name) else None
+    if pointer is None:
+        raise InvalidRun(_unknown_recipe(name, bucket))
+    document = _read_json(bucket, pointer["key"])
+    if document is None:
+        raise InvalidRun(f"Recipe {name!r} points at s3://{bucket}/{pointer['key']}, which is gone: publish it again.")
+    return parse(PublishedRecipe, document, f"Published recipe {name!r} (publish it again)")
+
+
+def derive_names(recipe: str, execution: str, project: str) -> dict[str, str]:
+    """Name everything a run makes: from the execution's name, so that a repeated start makes nothing new.
+
+    The project's name comes first, since IAM policies can be bound to a prefix.
+
+    Raises
+    ------
+    InvalidRun
+        When the endpoint's name, which belongs to the recipe and not to the run, is too long.
+    """
+    endpoint = f"{project}-{recipe}"
+    if len(endpoint) > MAX_LENGTH:
+        raise InvalidRun(
+            f"The endpoint's name {endpoint!r} has {len(endpoint)} characters, SageMaker's limit is "
+            f"{MAX_LENGTH}: shorten the recipe's name or the stack's ProjectName."
+        )
+    name = sagemaker_name(f"{project}-{execution}")
+    return {
+        "processing_job": name,
+        "training_job": name,
+        "model": name,
+        "transform_job": name,
+        "endpoint_config": name,
+        "endpoint": endpoint,
+        "model_package_group": endpoint,
+    }
+
+
+def find_data(uri: str) -> DataSet:
+    """Look at a run's data in S3: one object, or a prefix that may hold splits already.
+
+    Returns
+    -------
+    DataSet
+        Its hash is the object's ETag and version, or a hash over all keys and ETags under the prefix.
+
+    Raises
+    ------
+    InvalidRun
+        When the address is wrong, or nothing is there, or it is empty. Faults of S3 itself pass
+        through as they are: they can be retried, bad input cannot.
+    """
+    location = _data_location(uri)
+    try:
+        return _find_object(location) or _find_prefix(location.as_folder())
+    except ClientError as error:
+        if error_code(error) in {"NoSuchBucket", "PermanentRedirect", "301"}:
+            raise InvalidRun(f"The data {uri!r} lies in a bucket that is not in this region.") from error
+        if error_code(error) in {"403", "AccessDenied"}:
+            raise InvalidRun(
+                f"The data {uri!r} cannot be read: access denied. Copy it to the data bucket, or allow the "
+                "roles of PrepareRunFunction and of the SageMaker jobs to read it."
+            ) from error
+        raise
+
+
+def _read_json(bucket: str, key: str) -> Any:
+    try:
+        return json.load(client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    except ClientError as error:
+        if error_code(error) == "NoSuchKey":
+            return None
+        raise
+
+
+def _unknown_recipe(name: str, bucket: str) -> str:
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="recipes/", Delimiter="/")
+    published = sorted(entry["Prefix"].split("/")[1] for page in pages for entry in page.get("CommonPrefixes", []))
+    message = f"Recipe {name!r} is not published."
+    if not published:
+        return f"{message} Nothing is: publish the recipes first (switchyard publish)."
+    nearest = difflib.get_close_matches(name, published, n=3, cutoff=0.5)
+    if nearest:
+        message += f" Did you mean {' or '.join(map(repr, nearest))}?"
+    return f"{message} Published: {', '.join(published[:20])}{', ...' if len(published) > 20 else ''}."
+
+
+def _data_location(uri: str) -> S3Location:
+    try:
+        location = S3Location.parse(uri)
+    except ValueError as error:
+        raise InvalidRun(f"The data {error}.") from None
+    if not location.key.strip("/"):
+        raise InvalidRun(
+            f"The data {uri!r} is a whole bucket; name an object or a prefix in it: s3://bucket/key-or-prefix."
+        )
+    if len(uri.encode()) > MAX_URI - len("/validation/") or not uri.isprintable():
+        raise InvalidRun(
+            f"The data {uri[:80]!r} cannot be given to SageMaker: it takes addresses of up to {MAX_URI} "
+            "bytes, without control characters."
+        )
+    return location
+
+
+def _find_object(location: S3Location) -> DataSet | None:
+    if location.key.endswith("/"):
+        return None
+    try:
+        found = client("s3").head_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        # A HEAD response has no body, hence no code but the status.
+        if error_code(error) in {"404", "NoSuchKey", "NotFound"}:
+            return None
+        raise
+    if found["ContentLength"] == 0:
+        raise InvalidRun(f"The data {location.uri!r} is empty: the object has 0 bytes.")
+    etag, version = found["ETag"].strip('"'), found.get("VersionId")
+    return DataSet(location.uri, f"{etag}:{version}" if version else etag, is_split=False)
+
+
+def _find_prefix(folder: S3Location) -> DataSet:
+    entries = list(list_objects(folder))
+    if not entries:
+        raise InvalidRun(
+            f"The data {folder.uri.rstrip('/')!r} does not exist: there is no such object, and none below "
+            f"{folder.uri!r}."
+        )
+    if not any(entry["Size"] for entry in entries):
+        raise InvalidRun(f"The data {folder.uri!r} is empty: all of its objects have 0 bytes.")
+    filled = {entry["Key"].removeprefix(folder.key).split("/")[0] for entry in entries if entry["Size"]}
+    folders = {
+        name
+        for name in SPLITS
+        if name in filled and any(entry["Key"].startswith(f"{folder.key}{name}/") for entry in entries)
+    }
+    if folders and len(folders) < len(SPLITS):
+        missing = " and ".join(f"{name}/" for name in SPLITS if name not in folders)
+        raise InvalidRun(
+            f"The data {folder.uri!r} is split in part: {missing} is missing or empty. Give all of train/, "
+            "validation/ and test/, or one data set to split."
+        )
+    listing = sorted((entry["Key"], entry["ETag"].strip('"')) for entry in entries)
+    digest = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+    return DataSet(folder.uri, digest, is_split=bool(folders))
+
+
+def _data(data_set: DataSet, run_uri: str) -> dict[str, Any]:
+    splits = data_set.uri if data_set.is_split else f"{run_uri}splits/"
+    return {
+        "uri": data_set.uri,
+        "is_split": data_set.is_split,
+        **{f"{name}_uri": f"{splits}{name}/" for name in SPLITS},
+        "report_uri": f"{run_uri}report/",
+    }
+
+
+def _processing(recipe: PublishedRecipe) -> dict[str, Any]:
+    data, instance = recipe.data, recipe.instances.processing
+    arguments = ["--input", f"{_CONTAINER}/input/data"]
+    for name in (*SPLITS, "report"):
+        arguments += [f"--{name}", f"{_CONTAINER}/output/{name}"]
+    arguments += ["--target", data.target]
+    if data.features:
+        arguments += ["--features", ",".join(data.features)]
+    for name in SPLITS:
+        arguments += [f"--{name}-fraction", repr(getattr(data.split, name))]
+    arguments += ["--seed", str(data.seed)]
+    for flag, value in zip(arguments[::2], arguments[1::2], strict=True):
+        if len(value) > MAX_ARGUMENT:
+            raise InvalidRun(
+                f"Recipe {recipe.name!r} makes {flag} {len(value)} characters long, SageMaker takes "
+                f"{MAX_ARGUMENT} an argument: shorten the names, or leave out data.features "
+                "to use all columns."
+            )
+    return {
+        "arguments": arguments,
+        "entrypoint": ["python3", f"{_CONTAINER}/input/code/{recipe.entry_points.prepare}"],
+        "instance_type": instance.type,
+        "instance_count": instance.count,
+        "volume_gb": instance.volume_gb,
+        "max_runtime_seconds": recipe.limits.processing_seconds,
+        "timeout_seconds": recipe.limits.processing_seconds + INSTANCE_SEARCH_SECONDS,
+    }
+
+
+def _training(recipe: PublishedRecipe, job: str, run_uri: str, region: str) -> dict[str, Any]:
+    limits, instance = recipe.limits, recipe.instances.training
+    hyperparameters = {
+        **recipe.hyperparameters,
+        "sagemaker_program": recipe.entry_points.train,
+        "sagemaker_submit_directory": recipe.code_uri,
+        "sagemaker_container_log_level": CONTAINER_LOG_LEVEL,
+        "sagemaker_region": region,
+        "sagemaker_job_name": job,
+    }
+    # Script-mode containers decode each value as JSON (sagemaker-training, `mapping.decode`).
+    encoded = {}
+    for name, setting in hyperparameters.items():
+        try:
+            encoded[name] = value = json.dumps(setting, allow_nan=False)
+        except ValueError:
+            raise InvalidRun(f"Hyperparameter {name!r} is {setting!r}: expected finite numbers.") from None
+        if len(value) > MAX_HYPERPARAMETER:
+            raise InvalidRun(
+                f"Hyperparameter {name!r} has {len(value)} characters, SageMaker's limit is {MAX_HYPERPARAMETER}."
+            )
+    stopping = {"MaxRuntimeInSeconds": limits.training_seconds}
+    if limits.spot:  # SageMaker demands it with spot capacity, and refuses it without
+        stopping["MaxWaitTimeInSeconds"] = limits.wait_seconds or limits.training_seconds
+    return {
+        "hyperparameters": encoded,
+        "metric_definitions": [{"Name": metric.name, "Regex": metric.regex} for metric in recipe.metrics],
+        "instance_type": instance.type,
+        "instance_count": instance.count,
+        "volume_gb": instance.volume_gb,
+        "stopping_condition": stopping,
+        "timeout_seconds": max(stopping.values()) + INSTANCE_SEARCH_SECONDS,
+        "use_spot": limits.spot,
+        "output_uri": f"{run_uri}model/",
+    }
+
+
+def _model_environment(recipe: PublishedRecipe, region: str) -> dict[str, str]:
+    return {
+        "SAGEMAKER_PROGRAM": recipe.entry_points.inference,
+        "SAGEMAKER_SUBMIT_DIRECTORY": recipe.code_uri,
+        "SAGEMAKER_CONTAINER_LOG_LEVEL": str(CONTAINER_LOG_LEVEL),
+        "SAGEMAKER_REGION": region,
+    }
+
+
+def _transform(recipe: PublishedRecipe, run_uri: str) -> dict[str, Any]:
+    return {
+        "instance_type": recipe.instances.transform.type,
+        "instance_count": recipe.instances.transform.count,
+        "output_uri": f"{run_uri}predictions/",
+        "content_type": recipe.content_types.input,
+        "accept": recipe.content_types.output,
+        # A transform job has no limit of its own; the state's is all there is.
+        "timeout_seconds": recipe.limits.transform_seconds,
+    }

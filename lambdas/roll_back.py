@@ -1,0 +1,158 @@
+"""Roll back: undo exactly what a run did to what serves, from whatever state it failed in.
+
+Every call is safe to repeat: the state machine calls again while SageMaker is busy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from shared.aws import ClientError, client, error_message, is_missing, is_refused
+from shared.endpoints import Endpoint, describe_endpoint
+from shared.errors import EndpointNotReady, RollBackFailed
+from shared.observability import logger
+from shared.tasks import StateEvent, task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Names(BaseModel):
+    """The names that a run makes things under."""
+
+    endpoint: str
+    endpoint_config: str
+    model: str
+
+
+class CurrentEndpoint(BaseModel):
+    """What ``Look up endpoint`` found before the run touched the endpoint."""
+
+    exists: bool
+    endpoint_config_name: str | None = None
+
+
+class Event(StateEvent):
+    """The payload: the state, as far as the run came."""
+
+    names: Names | None = None
+    current_endpoint: CurrentEndpoint | None = None
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer the state ``Roll back``."""
+    parsed = Event.model_validate(event)
+    if parsed.names is None:  # the run failed before it had names: it made nothing
+        return {"endpoint": None, "deleted": []}
+    return roll_back(parsed.names, parsed.current_endpoint)
+
+
+def roll_back(names: Names, before: CurrentEndpoint | None) -> dict[str, Any]:
+    """Restore what served before a run, then delete the run's endpoint configuration and model.
+
+    Parameters
+    ----------
+    names
+        The run's names.
+    before
+        The endpoint before the run; None when the run failed before it looked, and so made no endpoint.
+
+    Returns
+    -------
+    dict
+        ``endpoint`` (``name``, ``status``, ``endpoint_config_name``) as it is now, or None; ``deleted``,
+        what this call deleted.
+
+    Raises
+    ------
+    EndpointNotReady
+        When SageMaker is still changing the endpoint; call again.
+    RollBackFailed
+        When SageMaker refuses to restore the earlier configuration: the message says what to do.
+    """
+    endpoint = describe_endpoint(names.endpoint)
+    deleted: list[str] = []
+    if before is not None and endpoint is not None:
+        if before.exists:
+            _restore(endpoint, names, before.endpoint_config_name)
+        elif _delete_own(endpoint, names):
+            deleted.append(f"endpoint/{names.endpoint}")
+            endpoint = None
+    if endpoint is not None and endpoint.config == names.endpoint_config:
+        raise RollBackFailed(
+            f"Endpoint {endpoint.name!r} serves this run's configuration {endpoint.config!r}, and "
+            "nobody noted what it served before: it was left as it is. Update or delete it by hand."
+        )
+    sagemaker = client("sagemaker")
+    if _delete(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=names.endpoint_config)):
+        deleted.append(f"endpoint-config/{names.endpoint_config}")
+    if _delete(lambda: sagemaker.delete_model(ModelName=names.model)):
+        deleted.append(f"model/{names.model}")
+    logger.info("Rolled back", deleted=deleted)
+    return {
+        "endpoint": None
+        if endpoint is None
+        else {
+            "name": endpoint.name,
+            "status": endpoint.status,
+            "endpoint_config_name": endpoint.config,
+        },
+        "deleted": deleted,
+    }
+
+
+def _restore(endpoint: Endpoint, names: Names, earlier: str | None) -> None:
+    # While it changes, nobody can say which configuration will serve in the end.
+    if endpoint.in_transition:
+        raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {endpoint.status}; it is restored after that.")
+    if endpoint.config != names.endpoint_config:
+        return  # it serves the earlier configuration, or one that somebody else gave it since
+    try:
+        client("sagemaker").update_endpoint(EndpointName=endpoint.name, EndpointConfigName=earlier)
+    except ClientError as error:
+        if not is_refused(error):
+            raise
+        now = describe_endpoint(endpoint.name)
+        if now is not None and now.in_transition:
+            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
+        raise RollBackFailed(
+            f"Endpoint {endpoint.name!r} ({endpoint.status}) cannot go back from {endpoint.config!r} to "
+            f"{earlier!r}: {error_message(error)} Nothing was deleted. Delete the endpoint and create it "
+            "again with a configuration that works."
+        ) from error
+    logger.info("Went back to the earlier endpoint configuration", endpoint_config=earlier)
+    raise EndpointNotReady(f"Endpoint {endpoint.name!r} goes back to {earlier!r}.")
+
+
+def _delete_own(endpoint: Endpoint, names: Names) -> bool:
+    if endpoint.config != names.endpoint_config:
+        return False  # somebody else made it since
+    if endpoint.status != "Deleting":
+        try:
+            client("sagemaker").delete_endpoint(EndpointName=endpoint.name)
+        except ClientError as error:
+            if is_missing(error):
+                return True
+            # SageMaker refuses to delete an endpoint that is still being created.
+            if is_refused(error) and endpoint.in_transition:
+                raise EndpointNotReady(
+                    f"Endpoint {endpoint.name!r} is {endpoint.status}; it is deleted after that."
+                ) from error
+            raise
+    if describe_endpoint(endpoint.name) is not None:
+        raise EndpointNotReady(f"Endpoint {endpoint.name!r} is being deleted.")
+    return True
+
+
+def _delete(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClientError as error:
+        if is_missing(error):
+            return False
+        raise
+    return True

@@ -1,0 +1,53 @@
+"""Wait for endpoint: one look at the endpoint. The state machine's Retry does the waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.endpoints import describe_endpoint
+from shared.errors import EndpointFailed, EndpointNotReady, EndpointRolledBack
+from shared.tasks import TaskEvent, task
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Event(TaskEvent):
+    """The payload: the endpoint, and the configuration it is to serve."""
+
+    endpoint: str
+    endpoint_config: str
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer the state ``Wait for endpoint``."""
+    parsed = Event.model_validate(event)
+    return wait_for_endpoint(parsed.endpoint, parsed.endpoint_config)
+
+
+def wait_for_endpoint(name: str, config: str) -> dict[str, Any]:
+    """Confirm that an endpoint is in service with a configuration.
+
+    Raises
+    ------
+    EndpointNotReady
+        When SageMaker is still at it; look again later.
+    EndpointFailed
+        When it failed, with SageMaker's reason, or is gone.
+    EndpointRolledBack
+        When it is in service with another configuration: SageMaker goes back to the earlier one by
+        itself when the new one fails its health check (UpdateEndpoint's documentation).
+    """
+    endpoint = describe_endpoint(name)
+    if endpoint is None:
+        raise EndpointFailed(f"Endpoint {name!r} is gone: somebody deleted it while this run waited for it.")
+    if endpoint.in_transition:
+        raise EndpointNotReady(f"Endpoint {name!r} is {endpoint.status}.")
+    if endpoint.status != "InService":
+        raise EndpointFailed(f"Endpoint {name!r} is {endpoint.status}: {endpoint.why}")
+    if endpoint.config != config:
+        raise EndpointRolledBack(
+            f"Endpoint {name!r} went on serving {endpoint.config!r} instead of {config!r}: {endpoint.why}"
+        )
+    return {"endpoint": name, "endpoint_config": config, "status": endpoint.status}

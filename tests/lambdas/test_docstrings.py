@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import doctest
+
+import check_predictions
+import pytest
+from shared import gate, names
+
+
+@pytest.mark.parametrize("module", [check_predictions, gate, names], ids=lambda module: module.__name__)
+def test_examples_in_docstrings_are_true(module: object) -> None:
+    results = doctest.testmod(module)  # type: ignore[arg-type]
+    assert results.attempted
+    assert results.failed == 0

@@ -1,0 +1,472 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prepare_run import handler
+from shared.aws import client
+from shared.errors import InvalidRun, ServiceFault
+
+Read = Callable[[str], dict[str, Any]]
+Publish = Callable[..., None]
+Prepare = Callable[..., dict[str, Any]]
+DATA = "datasets/diabetes/dddddddddddd/diabetes.csv"
+
+
+@pytest.fixture
+def publish(s3: Any, event: Read) -> Publish:
+    """Publish a recipe, with changes to some of its keys."""
+
+    def put(name: str = "diabetes", **changes: Any) -> None:
+        document = {**event("published_recipe"), "name": name, **changes}
+        key = f"recipes/{name}/eeeeeeeeeeee.json"
+        s3.put_object(Bucket="switchyard-artifacts", Key=key, Body=json.dumps(document).encode())
+        pointer = json.dumps({"hash": "eeeeeeeeeeee", "key": key})
+        s3.put_object(Bucket="switchyard-artifacts", Key=f"recipes/{name}/current.json", Body=pointer.encode())
+
+    return put
+
+
+@pytest.fixture
+def published(s3: Any, publish: Publish) -> Any:
+    publish()
+    s3.put_object(Bucket="switchyard-data", Key=DATA, Body=b"age,bmi,progression\n")
+    return s3
+
+
+@pytest.fixture
+def prepare(context: Any) -> Prepare:
+    def run(document: Any = None, execution: str = "diabetes-1", **keys: Any) -> dict[str, Any]:
+        document = {"recipe": "diabetes", **keys} if document is None else document
+        return handler({"input": document, "execution": execution}, context)
+
+    return run
+
+
+def test_the_whole_state_of_a_run(published: Any, event: Read, context: Any) -> None:
+    state = handler(event("prepare_run"), context)
+    etag = published.head_object(Bucket="switchyard-data", Key=DATA)["ETag"].strip('"')
+    run = "s3://switchyard-artifacts/runs/diabetes-20260701-120000"
+    code = "s3://switchyard-artifacts/code/tabular_regression/cccccccccccc/"
+    name = "switchyard-diabetes-20260701-120000"
+    assert state == {
+        "recipe": "diabetes",
+        "execution": "diabetes-20260701-120000",
+        "lineage": {"recipe": "eeeeeeeeeeee", "code": "cccccccccccc", "data": etag},
+        "names": {
+            "processing_job": name,
+            "training_job": name,
+            "model": name,
+            "transform_job": name,
+            "endpoint_config": name,
+            "endpoint": "switchyard-diabetes",
+            "model_package_group": "switchyard-diabetes",
+        },
+        "image_uri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2",
+        "code_prefix_uri": code,
+        "data": {
+            "uri": f"s3://switchyard-data/{DATA}",
+            "is_split": False,
+            "train_uri": f"{run}/splits/train/",
+            "validation_uri": f"{run}/splits/validation/",
+            "test_uri": f"{run}/splits/test/",
+            "report_uri": f"{run}/report/",
+        },
+        "processing": {
+            "arguments": [
+                *("--input", "/opt/ml/processing/input/data"),
+                *("--train", "/opt/ml/processing/output/train"),
+                *("--validation", "/opt/ml/processing/output/validation"),
+                *("--test", "/opt/ml/processing/output/test"),
+                *("--report", "/opt/ml/processing/output/report"),
+                *("--target", "progression", "--features", "age,bmi"),
+                *("--train-fraction", "0.7", "--validation-fraction", "0.15", "--test-fraction", "0.15"),
+                *("--seed", "42"),
+            ],
+            "entrypoint": ["python3", "/opt/ml/processing/input/code/prepare.py"],
+            "instance_type": "ml.m5.large",
+            "instance_count": 1,
+            "volume_gb": 10,
+            "max_runtime_seconds": 600,
+            "timeout_seconds": 2400,
+        },
+        "training": {
+            "hyperparameters": {
+                "model": '"ridge"',
+                "alpha": "0.1",
+                "fit_intercept": "true",
+                "sagemaker_program": '"train.py"',
+                "sagemaker_submit_directory": f'"{code}sourcedir.tar.gz"',
+                "sagemaker_container_log_level": "20",
+                "sagemaker_region": '"us-east-1"',
+                "sagemaker_job_name": f'"{name}"',
+            },
+            "metric_definitions": [{"Name": "rmse", "Regex": r"validation rmse=([-+.\deE]+)"}],
+            "instance_type": "ml.m5.xlarge",
+            "instance_count": 1,
+            "volume_gb": 20,
+            "stopping_condition": {"MaxRuntimeInSeconds": 900},
+            "timeout_seconds": 2700,
+            "use_spot": False,
+            "output_uri": f"{run}/model/",
+        },
+        "model": {
+            "environment": {
+                "SAGEMAKER_PROGRAM": "inference.py",
+                "SAGEMAKER_SUBMIT_DIRECTORY": f"{code}sourcedir.tar.gz",
+                "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+                "SAGEMAKER_REGION": "us-east-1",
+            }
+        },
+        "transform": {
+            "instance_type": "ml.m5.large",
+            "instance_count": 1,
+            "output_uri": f"{run}/predictions/",
+            "content_type": "text/csv",
+            "accept": "text/csv",
+            "timeout_seconds": 1200,
+        },
+        "endpoint": {"instance_type": "ml.t2.medium", "instance_count": 2},
+        "gate": [{"metric": "rmse", "direction": "minimize", "threshold": 62.0, "margin": None}],
+    }
+    json.dumps(state, allow_nan=False)
+
+
+def test_a_repeated_start_is_the_same_run(published: Any, prepare: Prepare) -> None:
+    assert prepare() == prepare()
+    assert prepare(execution="diabetes-2")["names"] != prepare()["names"]
+
+
+def test_an_upload_starts_its_folders_recipe_with_the_object(published: Any, prepare: Prepare, event: Read) -> None:
+    published.put_object(Bucket="switchyard-data", Key="incoming/diabetes/2026/july.csv", Body=b"a,b\n1,2\n")
+    execution = "17793124-05d4-b198-2fde-7ededc63b103_d95d8b68-6e87-4c6f-9f2e-6b07b6a9d4c1"
+    state = prepare(event("s3_object_created"), execution=execution)
+    assert state["recipe"] == "diabetes"
+    assert state["data"]["uri"] == "s3://switchyard-data/incoming/diabetes/2026/july.csv"
+    assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", state["names"]["training_job"])
+    assert len(state["names"]["training_job"]) <= 63
+    assert state["transform"]["output_uri"] == f"s3://switchyard-artifacts/runs/{execution}/predictions/"
+
+
+@pytest.mark.parametrize("key", ["incoming/diabetes/a b.csv", "incoming/diabetes/ü+1.csv"])
+def test_an_uploads_key_is_taken_as_it_is(published: Any, prepare: Prepare, event: Read, key: str) -> None:
+    upload = event("s3_object_created")
+    upload["detail"]["object"]["key"] = key
+    published.put_object(Bucket="switchyard-data", Key=key, Body=b"a,b\n1,2\n")
+    assert prepare(upload)["data"]["uri"] == f"s3://switchyard-data/{key}"
+
+
+def test_an_upload_that_was_deleted_meanwhile_is_named(published: Any, prepare: Prepare, event: Read) -> None:
+    with pytest.raises(InvalidRun, match=r"'s3://.*/incoming/diabetes/2026/july.csv' does not exist"):
+        prepare(event("s3_object_created"))
+
+
+@pytest.mark.parametrize("key", ["other/diabetes/a.csv", "incoming/a.csv", "incoming/diabetes/"])
+def test_an_upload_elsewhere_starts_nothing(prepare: Prepare, event: Read, key: str) -> None:
+    upload = event("s3_object_created")
+    upload["detail"]["object"]["key"] = key
+    with pytest.raises(InvalidRun, match=re.escape(f"{key!r} in bucket 'switchyard-data' starts no run")):
+        prepare(upload)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ([], "is a JSON array; expected an object"),
+        ("diabetes", "is a JSON string"),
+        (7, "is a JSON number"),
+        (True, "is a JSON boolean"),
+        ({}, "recipe is missing"),
+        ({"recipe": 5}, "recipe is 5: Input should be a valid string"),
+        ({"recipe": "r", "dta": "x"}, r"dta is not known \(known: data, overrides, recipe\)"),
+        ({"recipe": "r", "data": 1}, "data is 1: Input should be a valid string"),
+        ({"recipe": "r", "overrides": []}, "overrides is"),
+        ({"detail": {}}, "source is missing; detail.bucket is missing; detail.object is missing"),
+        ({"detail-type": "x", "source": "aws.ec2", "detail": 1}, "source is 'aws.ec2'"),
+    ],
+)
+def test_an_input_that_is_wrong_is_explained(prepare: Prepare, document: Any, said: str) -> None:
+    with pytest.raises(InvalidRun, match=said):
+        prepare(document)
+
+
+def test_an_unknown_recipe_offers_the_nearest(published: Any, publish: Publish, prepare: Prepare) -> None:
+    publish("housing")
+    with pytest.raises(
+        InvalidRun,
+        match=r"'diabets' is not published. Did you mean 'diabetes'\? Published: diabetes, housing\.",
+    ):
+        prepare({"recipe": "diabets"})
+
+
+@pytest.mark.parametrize("name", ["../diabetes", "", "Diabetes", "diabetes/..", "a" * 80])
+def test_a_recipes_name_that_is_none_is_not_looked_up(published: Any, prepare: Prepare, name: str) -> None:
+    with pytest.raises(InvalidRun, match="is not published"):
+        prepare({"recipe": name})
+
+
+def test_without_any_recipe_it_says_to_publish(s3: Any, prepare: Prepare) -> None:
+    with pytest.raises(InvalidRun, match="publish the recipes first"):
+        prepare()
+
+
+def test_a_recipe_that_cannot_be_read_says_to_publish_again(published: Any, publish: Publish, prepare: Prepare) -> None:
+    publish(limits={})
+    with pytest.raises(InvalidRun, match=r"\(publish it again\) is not valid: limits.processing_seconds is miss"):
+        prepare()
+
+
+def test_a_recipe_whose_document_is_gone_says_so(published: Any, prepare: Prepare) -> None:
+    published.delete_object(Bucket="switchyard-artifacts", Key="recipes/diabetes/eeeeeeeeeeee.json")
+    with pytest.raises(InvalidRun, match="which is gone"):
+        prepare()
+
+
+def test_overrides_change_this_run_only(published: Any, prepare: Prepare) -> None:
+    overrides = {
+        "hyperparameters": {"alpha": 2, "model": "linear"},
+        "instances": {"training": {"type": "ml.m5.4xlarge"}, "endpoint": {"count": 3}},
+        "limits": {"spot": True, "training_seconds": 100, "wait_seconds": 300},
+        "data": {"seed": 7, "split": {"train": 0.8, "validation": 0.1, "test": 0.1}},
+    }
+    state = prepare(overrides=overrides)
+    assert state["training"]["hyperparameters"]["alpha"] == "2"
+    assert state["training"]["hyperparameters"]["model"] == '"linear"'
+    assert state["training"]["hyperparameters"]["fit_intercept"] == "true"
+    assert state["training"]["instance_type"] == "ml.m5.4xlarge"
+    assert state["training"]["volume_gb"] == 20
+    assert state["training"]["use_spot"] is True
+    assert state["training"]["stopping_condition"] == {
+        "MaxRuntimeInSeconds": 100,
+        "MaxWaitTimeInSeconds": 300,
+    }
+    assert state["training"]["timeout_seconds"] == 2100
+    assert state["endpoint"]["instance_count"] == 3
+    assert state["processing"]["arguments"][-8:] == [
+        *("--train-fraction", "0.8", "--validation-fraction", "0.1", "--test-fraction", "0.1"),
+        *("--seed", "7"),
+    ]
+    assert prepare()["training"]["hyperparameters"]["alpha"] == "0.1"
+
+
+def test_spot_without_a_wait_waits_as_long_as_it_may_train(published: Any, prepare: Prepare) -> None:
+    state = prepare(overrides={"limits": {"spot": True}})
+    assert state["training"]["stopping_condition"] == {
+        "MaxRuntimeInSeconds": 900,
+        "MaxWaitTimeInSeconds": 900,
+    }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"gate": []}, r"overrides.gate is not known \(known: data, hyperparameters, instances, limits\)"),
+        ({"instances": {"trainin": {}}}, r"overrides.instances.trainin is not known \(known: endpoint, proc"),
+        (
+            {"instances": {"training": {"size": 1}}},
+            r"training.size is not known \(known: count, type, volume_gb\)",
+        ),
+        (
+            {"instances": {"endpoint": {"volume_gb": 1}}},
+            r"endpoint.volume_gb is not known \(known: count, type\)",
+        ),
+        (
+            {"instances": {"training": {"count": 0}}},
+            "overrides.instances.training.count is 0: Input should be",
+        ),
+        ({"instances": {"training": {"type": "m5"}}}, "overrides.instances.training.type is 'm5'"),
+        (
+            {"limits": {"training_seconds": "60"}},
+            "limits.training_seconds is '60': Input should be a valid int",
+        ),
+        ({"limits": {"wait_seconds": 9999}}, "limits: wait_seconds 9999 needs spot"),
+        ({"limits": {"spot": True, "wait_seconds": 9}}, "wait_seconds 9 is below training_seconds 900"),
+        ({"data": {"target": "x"}}, r"overrides.data.target is not known \(known: seed, split\)"),
+        ({"data": {"split": {"train": 0.9}}}, "data.split: the fractions add up to 1.2"),
+        ({"data": {"split": {"train": 1.5}}}, "overrides.data.split.train is 1.5"),
+        ({"data": {"seed": None}}, "data.seed is None"),
+        (
+            {"hyperparameters": {"alhpa": 1}},
+            "overrides.hyperparameters.alhpa is not known to recipe 'diabetes'. Known: alpha, fit_int",
+        ),
+        ({"hyperparameters": {"alpha": "high"}}, "alpha is 'high', of type string; expected type number"),
+        ({"hyperparameters": {"alpha": None}}, "alpha is None, of type null; expected type number"),
+        ({"hyperparameters": {"alpha": True}}, "alpha is True, of type boolean; expected type number"),
+        ({"hyperparameters": {"fit_intercept": 1}}, "expected type boolean, as in the recipe"),
+        ({"hyperparameters": {"alpha": float("inf")}}, "'alpha' is inf: expected finite numbers"),
+        ({"hyperparameters": {"model": "x" * 2501}}, "'model' has 2503 characters"),
+        ({"hyperparameters": ["alpha"]}, "overrides.hyperparameters is"),
+    ],
+)
+def test_overrides_that_are_wrong_are_named(
+    published: Any, prepare: Prepare, overrides: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidRun, match=said):
+        prepare(overrides=overrides)
+
+
+def test_a_recipe_without_data_needs_the_runs(published: Any, publish: Publish, prepare: Prepare) -> None:
+    publish(data_uri=None)
+    with pytest.raises(InvalidRun, match="has no data of its own"):
+        prepare()
+
+
+@pytest.mark.parametrize("uri", ["data.csv", "/tmp/data.csv", "https://b/data.csv", "s3://UPPER/x", "s3:/b/k", ""])
+def test_data_that_has_no_s3_address_is_refused(published: Any, prepare: Prepare, uri: str) -> None:
+    with pytest.raises(InvalidRun, match="no S3 address; expected s3://bucket/key-or-prefix"):
+        prepare(data=uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://switchyard-data", "s3://switchyard-data/", "s3://switchyard-data//"])
+def test_a_whole_bucket_is_no_data(published: Any, prepare: Prepare, uri: str) -> None:
+    with pytest.raises(InvalidRun, match="is a whole bucket"):
+        prepare(data=uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://switchyard-data/" + "k" * 1020, "s3://switchyard-data/a\nb"])
+def test_an_address_that_sagemaker_cannot_take_is_refused(published: Any, prepare: Prepare, uri: str) -> None:
+    with pytest.raises(InvalidRun, match="cannot be given to SageMaker"):
+        prepare(data=uri)
+
+
+def test_data_that_does_not_exist_is_named(published: Any, prepare: Prepare) -> None:
+    with pytest.raises(InvalidRun, match=r"'s3://switchyard-data/none\.csv' does not exist"):
+        prepare(data="s3://switchyard-data/none.csv")
+    with pytest.raises(InvalidRun, match="'s3://switchyard-data/none' does not exist"):
+        prepare(data="s3://switchyard-data/none/")
+    with pytest.raises(InvalidRun, match="in a bucket that is not in this region"):
+        prepare(data="s3://no-such-bucket/none.csv")
+
+
+def test_empty_data_is_refused(published: Any, prepare: Prepare) -> None:
+    for key in ("empty.csv", "empty/a.csv", "empty/b/"):
+        published.put_object(Bucket="switchyard-data", Key=key, Body=b"")
+    with pytest.raises(InvalidRun, match=r"'s3://switchyard-data/empty\.csv' is empty"):
+        prepare(data="s3://switchyard-data/empty.csv")
+    with pytest.raises(InvalidRun, match="all of its objects have 0 bytes"):
+        prepare(data="s3://switchyard-data/empty/")
+
+
+def test_a_version_is_part_of_the_datas_hash(published: Any, prepare: Prepare) -> None:
+    published.put_bucket_versioning(Bucket="switchyard-data", VersioningConfiguration={"Status": "Enabled"})
+    put = published.put_object(Bucket="switchyard-data", Key="v.csv", Body=b"1\n")
+    state = prepare(data="s3://switchyard-data/v.csv")
+    assert state["lineage"]["data"] == f"{put['ETag'].strip(chr(34))}:{put['VersionId']}"
+
+
+def test_a_prefix_is_hashed_by_all_its_objects(published: Any, prepare: Prepare) -> None:
+    published.put_object(Bucket="switchyard-data", Key="parts/a.csv", Body=b"1\n")
+    first = prepare(data="s3://switchyard-data/parts")
+    assert first["data"]["uri"] == "s3://switchyard-data/parts/"
+    assert first["data"]["is_split"] is False
+    assert prepare(data="s3://switchyard-data/parts/")["lineage"] == first["lineage"]
+    published.put_object(Bucket="switchyard-data", Key="parts/b.csv", Body=b"2\n")
+    assert prepare(data="s3://switchyard-data/parts/")["lineage"] != first["lineage"]
+
+
+def test_data_that_is_split_is_used_as_it_is(published: Any, prepare: Prepare) -> None:
+    for name in ("train", "validation", "test"):
+        published.put_object(Bucket="switchyard-data", Key=f"s/{name}/x.csv", Body=b"1,2\n")
+    data = prepare(data="s3://switchyard-data/s")["data"]
+    assert data["is_split"] is True
+    assert data["train_uri"] == "s3://switchyard-data/s/train/"
+    assert data["test_uri"] == "s3://switchyard-data/s/test/"
+
+
+def test_data_that_is_split_in_part_is_refused(published: Any, prepare: Prepare) -> None:
+    published.put_object(Bucket="switchyard-data", Key="s/train/x.csv", Body=b"1,2\n")
+    published.put_object(Bucket="switchyard-data", Key="s/test/x.csv", Body=b"1,2\n")
+    published.put_object(Bucket="switchyard-data", Key="s/validation/x.csv", Body=b"")
+    with pytest.raises(InvalidRun, match="validation/ is missing or empty"):
+        prepare(data="s3://switchyard-data/s")
+
+
+def test_files_named_like_splits_are_no_splits(published: Any, prepare: Prepare) -> None:
+    for name in ("train", "validation", "test"):
+        published.put_object(Bucket="switchyard-data", Key=f"s/{name}", Body=b"1,2\n")
+    assert prepare(data="s3://switchyard-data/s")["data"]["is_split"] is False
+
+
+def test_access_denied_to_the_data_says_who_may_not(
+    published: Any, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "HeadObject", "403", 403)
+    with pytest.raises(InvalidRun, match="access denied"):
+        prepare(data="s3://somebody-elses/data.csv")
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "status"),
+    [("GetObject", "SlowDown", 503), ("HeadObject", "503", 503), ("HeadObject", "500", 500)],
+)
+def test_a_fault_of_s3_is_no_fault_of_the_run(
+    published: Any, prepare: Prepare, monkeypatch: pytest.MonkeyPatch, operation: str, code: str, status: int
+) -> None:
+    refuse(monkeypatch, operation, code, status)
+    with pytest.raises(ServiceFault):
+        prepare()
+
+
+def test_access_denied_to_the_recipes_is_not_the_users_fault(
+    published: Any, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, "GetObject", "AccessDenied", 403)
+    with pytest.raises(client("s3").exceptions.ClientError, match="AccessDenied"):
+        prepare()
+
+
+def test_an_endpoint_name_that_is_too_long_names_the_limit(
+    published: Any, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROJECT_NAME", "p" * 60)
+    with pytest.raises(InvalidRun, match=r"has 69 characters, SageMaker's limit is 63"):
+        prepare()
+
+
+def test_arguments_that_are_too_long_for_sagemaker_are_named(
+    published: Any, publish: Publish, prepare: Prepare, event: Read
+) -> None:
+    data = {**event("published_recipe")["data"], "features": [f"feature_{i}" for i in range(40)]}
+    publish(data=data)
+    with pytest.raises(InvalidRun, match=r"makes --features \d+ characters long, SageMaker takes 256"):
+        prepare()
+
+
+def test_without_features_all_columns_are_used(published: Any, publish: Publish, prepare: Prepare, event: Read) -> None:
+    publish(data={**event("published_recipe")["data"], "features": None})
+    assert "--features" not in prepare()["processing"]["arguments"]
+
+
+def test_a_state_that_leaves_no_room_is_refused(published: Any, publish: Publish, prepare: Prepare) -> None:
+    publish(hyperparameters={f"h{i}": "x" * 2400 for i in range(60)})
+    with pytest.raises(InvalidRun, match="makes a state of"):
+        prepare()
+
+
+def test_a_started_run_is_counted(published: Any, prepare: Prepare, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert next((line["recipe"], line["RunsStarted"]) for line in lines if "_aws" in line) == (
+        "diabetes",
+        [1.0],
+    )
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, code: str, status: int) -> None:
+    """Have one operation of S3 fail, as botocore raises it after its own retries."""
+    s3 = client("s3")
+    make_api_call = s3._make_api_call
+
+    def call(name: str, parameters: dict[str, Any]) -> Any:
+        if name == operation:
+            response = {
+                "Error": {"Code": code, "Message": "said S3"},
+                "ResponseMetadata": {"HTTPStatusCode": status},
+            }
+            raise s3.exceptions.ClientError(response, name)
+        return make_api_call(name, parameters)
+
+    monkeypatch.setattr(s3, "_make_api_call", call)

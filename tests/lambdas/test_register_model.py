@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from register_model import handler
+from shared.aws import client
+from shared.registry import find_champion
+
+EVENT = "provide-client-params.sagemaker.CreateModelPackage"
+Read = Callable[[str], dict[str, Any]]
+
+
+def packages() -> list[dict[str, Any]]:
+    found = client("sagemaker").list_model_packages(ModelPackageGroupName="switchyard-diabetes")
+    return [
+        client("sagemaker").describe_model_package(ModelPackageName=package["ModelPackageArn"])
+        for package in found["ModelPackageSummaryList"]
+    ]
+
+
+def test_the_first_model_makes_the_group_and_a_package(aws: None, event: Read, context: Any) -> None:
+    arn = handler(event("register_model"), context)["model_package_arn"]
+    (package,) = packages()
+    assert package["ModelPackageArn"] == arn
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert package["ApprovalDescription"] == "Every rule of the gate holds"
+    assert package["InferenceSpecification"] == {
+        "Containers": [
+            {
+                "Image": event("register_model")["image_uri"],
+                "ModelDataUrl": event("register_model")["model_uri"],
+                "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+            }
+        ],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+        "SupportedTransformInstanceTypes": ["ml.m5.large"],
+        "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+    }
+    assert package["CustomerMetadataProperties"] == {
+        "execution": "diabetes-20260701-120000",
+        "lineage.recipe": "aaaaaaaaaaaa",
+        "lineage.code": "bbbbbbbbbbbb",
+        "lineage.data": "d41d8cd98f00b204:3HL4kqtJlcpXroDTDmJ",
+        "metric.rmse": "54.12",
+        "metric.r2": "0.47",
+        "test_metric.rmse": "55.5",
+    }
+
+
+def test_an_approved_model_is_the_next_champion(aws: None, event: Read, context: Any) -> None:
+    arn = handler(event("register_model"), context)["model_package_arn"]
+    assert find_champion("switchyard-diabetes") == (arn, {"rmse": 54.12, "r2": 0.47})
+
+
+def test_the_same_execution_never_registers_twice(aws: None, event: Read, context: Any) -> None:
+    first = handler(event("register_model"), context)
+    other = handler({**event("register_model"), "execution": "diabetes-2"}, context)
+    assert handler(event("register_model"), context) == first != other
+    assert len(packages()) == 2
+
+
+def test_what_somebody_decided_since_is_left_alone(aws: None, event: Read, context: Any) -> None:
+    arn = handler(event("register_model"), context)["model_package_arn"]
+    client("sagemaker").update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Rejected", ApprovalDescription="Biased, says Ada"
+    )
+    handler(event("register_model"), context)
+    (package,) = packages()
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == (
+        "Rejected",
+        "Biased, says Ada",
+    )
+
+
+def test_a_rejection_is_kept_with_its_reasons(aws: None, event: Read, context: Any) -> None:
+    reasons = ["rmse 71.20 is above the limit 62.00", "r2 is missing", "x" * 2000]
+    handler({**event("register_model"), "decision": "Rejected", "reasons": reasons, "test_metrics": None}, context)
+    (package,) = packages()
+    assert package["ModelApprovalStatus"] == "Rejected"
+    assert package["ApprovalDescription"].startswith("rmse 71.20 is above the limit 62.00; r2 is missing; xx")
+    assert len(package["ApprovalDescription"]) == 1024
+    assert find_champion("switchyard-diabetes") is None
+
+
+def test_metadata_fits_what_sagemaker_takes(aws: None, event: Read, context: Any) -> None:
+    payload = {
+        **event("register_model"),
+        "execution": "run (1) 'x'",
+        "lineage": {"data": "e" * 300, "code": ""},
+    }
+    handler(payload, context)
+    (package,) = packages()
+    assert package["CustomerMetadataProperties"]["execution"] == "run -1- -x-"
+    assert package["CustomerMetadataProperties"]["lineage.data"] == "e" * 256
+    assert "lineage.code" not in package["CustomerMetadataProperties"]
+    assert package["ModelPackageDescription"] == "Execution run (1) 'x'"
+
+
+def test_instance_types_are_left_out_when_unknown(aws: None, event: Read, context: Any) -> None:
+    payload = event("register_model")
+    del payload["transform_instance_type"], payload["endpoint_instance_type"]
+    handler(payload, context)
+    assert "SupportedTransformInstanceTypes" not in packages()[0]["InferenceSpecification"]
+
+
+def test_another_run_that_makes_the_group_first_is_no_error(
+    stub: Callable[[str], Any], event: Read, context: Any
+) -> None:
+    sagemaker = stub("sagemaker")
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/switchyard-diabetes/1"
+    missing = ("ValidationException", "ModelPackageGroup does not exist.", 400)
+    sagemaker.add_client_error("list_model_packages", *missing)
+    sagemaker.add_client_error("create_model_package", *missing)
+    sagemaker.add_client_error(
+        "create_model_package_group", "ValidationException", "Model Package Group already exists: arn", 400
+    )
+    sagemaker.add_response("create_model_package", {"ModelPackageArn": arn})
+    sagemaker.add_response(
+        "describe_model_package",
+        {
+            "ModelPackageName": "switchyard-diabetes",
+            "ModelPackageArn": arn,
+            "CreationTime": "2026-07-01T12:00:00Z",
+            "ModelPackageStatus": "Completed",
+            "ModelPackageStatusDetails": {"ValidationStatuses": []},
+            "ApprovalDescription": "said already",
+        },
+    )
+    assert handler(event("register_model"), context) == {"model_package_arn": arn}
+
+
+def test_other_refusals_pass_through(stub: Callable[[str], Any], event: Read, context: Any) -> None:
+    sagemaker = stub("sagemaker")
+    sagemaker.add_response("list_model_packages", {"ModelPackageSummaryList": []})
+    sagemaker.add_client_error("create_model_package", "ValidationException", "Invalid image URI", 400)
+    with pytest.raises(sagemaker.client.exceptions.ClientError, match="Invalid image URI"):
+        handler(event("register_model"), context)
+
+
+def test_a_retry_sends_the_same_token(
+    event: Read, context: Any, stub: Callable[[str], Any], request: pytest.FixtureRequest
+) -> None:
+    tokens = []
+    sagemaker = stub("sagemaker")
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        tokens.append(params["ClientToken"])
+
+    request.addfinalizer(lambda: sagemaker.client.meta.events.unregister(EVENT, note))
+    sagemaker.client.meta.events.register(EVENT, note)
+    for _ in range(2):
+        sagemaker.add_response("list_model_packages", {"ModelPackageSummaryList": []})
+        sagemaker.add_client_error("create_model_package", "InternalFailure", "oops", 500)
+        with pytest.raises(Exception, match="oops"):
+            handler(event("register_model"), context)
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
