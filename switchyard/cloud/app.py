@@ -107,6 +107,7 @@ class Cloud:
             functions=self._functions,
             cache=self._home / "cache",
         )
+        self._functions.prepare()
         return self._control.stack
 
     @contextlib.contextmanager

@@ -43,6 +43,14 @@ class JobWaiter(Protocol):
 
 
 @dataclass(frozen=True)
+class CloudSide:
+    """What a task calls."""
+
+    client_for: Callable[[str, str | None], Any]
+    wait_for_job: JobWaiter
+
+
+@dataclass(frozen=True)
 class SyncJob:
     """How ``.sync`` follows one kind of job."""
 
@@ -100,8 +108,7 @@ def install(client_for: Callable[[str, str | None], Any], wait_for_job: JobWaite
     wait_for_job : JobWaiter
         Wakes a ``.sync`` task as soon as its job has ended.
     """
-    SageMakerTask.client_for = staticmethod(client_for)
-    SageMakerTask.wait_for_job = staticmethod(wait_for_job)
+    SageMakerTask.cloud = CloudSide(client_for, wait_for_job)
     original = state_task_service_factory.state_task_service_for
 
     def state_task_service_for(service_name: str) -> Any:
@@ -113,8 +120,7 @@ def install(client_for: Callable[[str, str | None], Any], wait_for_job: JobWaite
 class SageMakerTask(StateTaskServiceCallback):
     """One Task state whose resource is ``arn:aws:states:::sagemaker:<action>[.sync]``."""
 
-    client_for: ClassVar[Callable[[str, str | None], Any]]
-    wait_for_job: ClassVar[JobWaiter]
+    cloud: ClassVar[CloudSide]
 
     def __init__(self) -> None:
         # WaitForTaskToken is not offered by SageMaker; the base class needs it to wait interruptibly.
@@ -139,7 +145,7 @@ class SageMakerTask(StateTaskServiceCallback):
         if unknown:
             message = f'The field "{unknown[0]}" is not supported by Step Functions'
             raise self._failure(env, StatesErrorNameType.StatesRuntime, message)
-        client = self.client_for("sagemaker", state_credentials.role_arn)
+        client = self.cloud.client_for("sagemaker", state_credentials.role_arn)
         answer = getattr(client, _snake(self.resource.api_action))(**normalised_parameters)
         env.stack.append(_plain(answer))
 
@@ -153,11 +159,11 @@ class SageMakerTask(StateTaskServiceCallback):
         job = SYNC_JOBS[self.resource.api_action]
         arn = env.stack.pop()[job.arn]
         name = {job.name: normalised_parameters[job.name]}
-        client = self.client_for("sagemaker", state_credentials.role_arn)
+        client = self.cloud.client_for("sagemaker", state_credentials.role_arn)
 
         def resolve() -> Any:
             while env.is_running():
-                if type(self).wait_for_job(arn, STOP_NOTICE_SECONDS):
+                if self.cloud.wait_for_job(arn, STOP_NOTICE_SECONDS):
                     break
             else:
                 getattr(client, job.stop)(**name)  # the execution stopped, timed out, or a sibling failed

@@ -22,6 +22,7 @@ from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import ProcessHost
 from switchyard.cloud.runtime_api import Invocation, RuntimeApi, trace_header
 
+MOST_PREPARED = 16
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 # What Lambda's Python runtime and the public Powertools layer bring along.
 PRELOAD = (
@@ -116,6 +117,7 @@ class Functions:
         self._idle: dict[str, list[_Worker]] = {}
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
+        self._closed = False
 
     def start(self) -> None:
         """Begin to warm up."""
@@ -128,6 +130,10 @@ class Functions:
             stale = self._idle.pop(function.name, [])
         for worker in stale:
             worker.end()
+
+    def prepare(self) -> None:
+        """Start one worker for each function ahead of its first event, in the background."""
+        threading.Thread(target=self._prepare, name="functions", daemon=True).start()
 
     def get(self, name_or_arn: str) -> Function | None:
         """Find a function by its name, its ARN, or either with a qualifier."""
@@ -152,9 +158,20 @@ class Functions:
 
     def close(self) -> None:
         """End every worker."""
+        self._closed = True
         for worker in list(self._all):
             worker.end()
         self._host.close()
+
+    def _prepare(self) -> None:
+        for function in self.list()[:MOST_PREPARED]:
+            with self._lock:
+                if self._idle.get(function.name) or self._closed:
+                    continue
+            worker = _Worker(function, self._identity, self._host)
+            with self._lock:
+                self._all.add(worker)
+                self._idle.setdefault(function.name, []).append(worker)
 
     def _take(self, function: Function) -> _Worker:
         with self._lock:

@@ -36,19 +36,17 @@ def answer(functions: Functions, method: str, path: str, headers: dict[str, str]
         The request's headers, names in lower case.
     """
     match = _FUNCTIONS.fullmatch(path)
-    if match is None:
-        return _error(501, "NotImplementedException", f"The local cloud's Lambda does not know {method} {path}.")
-    name, action = match.groups()
-    if name is None and method == "GET":
+    name, action = match.groups() if match else (None, None)
+    if match and name is None and method == "GET":
         return _json(200, {"Functions": [function.describe() for function in functions.list()]})
-    function = functions.get(unquote(name or ""))
-    if function is None:
-        return _error(404, "ResourceNotFoundException", f"Function not found: {unquote(name or '')}")
-    if action == "invocations" and method == "POST":
-        return _invoke(functions, function, headers, body)
-    if method != "GET":
+    if match is None or name is None or method != ("POST" if action == "invocations" else "GET"):
         known = "Invoke, GetFunction, GetFunctionConfiguration, ListFunctions"
         return _error(501, "NotImplementedException", f"{method} {path}: the local cloud's Lambda knows {known}.")
+    function = functions.get(unquote(name))
+    if function is None:
+        return _error(404, "ResourceNotFoundException", f"Function not found: {unquote(name)}")
+    if action == "invocations":
+        return _invoke(functions, function, headers, body)
     if action == "configuration":
         return _json(200, function.describe())
     return _json(200, {"Configuration": function.describe(), "Code": {"Location": function.code.as_uri()}})
@@ -59,7 +57,7 @@ def _invoke(functions: Functions, function: Function, headers: dict[str, str], b
     if kind == "DryRun":
         return LambdaAnswer(204, b"")
     if len(body) > LARGEST_PAYLOAD:
-        message = f"{len(body)} byte payload is too large for the RequestResponse invocation type (limit {LARGEST_PAYLOAD} bytes)"
+        message = f"{len(body)} byte payload is too large for an invocation (limit {LARGEST_PAYLOAD} bytes)"
         return _error(413, "RequestTooLargeException", message)
     try:
         json.loads(body or b"{}")

@@ -52,6 +52,7 @@ def apply() -> None:
     report_time_outs()
     drop_events_after_the_end()
     pass_tls_conditions()
+    list_regions_once()
 
 
 def load_batch_lazily() -> None:
@@ -138,7 +139,7 @@ def parse_each_definition_once() -> None:
                 return program, tree
         return pickle.loads(parsed[definition]), None  # noqa: S301 - our own, from the lines above
 
-    AmazonStateLanguageParser.parse = staticmethod(parse)  # type: ignore[method-assign]
+    AmazonStateLanguageParser.parse = staticmethod(parse)
 
 
 def keep_stop_reason() -> None:
@@ -249,6 +250,25 @@ def pass_tls_conditions() -> None:
     IAMPolicyStatement.is_action_permitted = is_action_permitted
 
 
+def list_regions_once() -> None:
+    """Each service's whole description is read only to list its regions, 30 ms a service; S3 is in all of them."""
+    from functools import cache
+
+    from boto3 import Session
+    from moto.core.base_backend import AccountSpecificBackend
+
+    @cache
+    def regions() -> list[str]:
+        session = Session()
+        return [
+            region
+            for partition in session.get_available_partitions()
+            for region in session.get_available_regions("s3", partition_name=partition)
+        ]
+
+    AccountSpecificBackend._generate_regions = lambda self, service_name: list(regions())
+
+
 def scale_time(factor: float) -> None:
     """Waits and retry intervals take real time: let them take `factor` of it (1 changes nothing)."""
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
@@ -279,7 +299,7 @@ def call_through(client_for: Callable[[str, str | None], Any]) -> None:
     """
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
         return client_for(service, getattr(state_credentials, "role_arn", None))
 
     original = boto_client.boto_client_for

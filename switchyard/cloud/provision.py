@@ -161,7 +161,14 @@ class Provisioner:
         name = properties.get(model.cloudformation_name_type() or "") or self._generated(logical_id)
         document = {"Type": kind, "Properties": properties, "LogicalId": logical_id}
         resource = model.create_from_cloudformation_json(name, document, ACCOUNT_ID, REGION)
-        return Created(str(resource.physical_resource_id), resource.get_cfn_attribute)
+
+        def attribute(wanted: str) -> Any:
+            # The models' own way imports all of moto's CloudFormation, a second's work, before it looks.
+            if wanted == "Arn" and isinstance(getattr(resource, "arn", None), str):
+                return resource.arn
+            return resource.get_cfn_attribute(wanted)
+
+        return Created(str(resource.physical_resource_id), attribute)
 
 
 def _definition(logical_id: str, properties: dict[str, Any]) -> str:

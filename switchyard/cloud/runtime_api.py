@@ -61,8 +61,11 @@ class RuntimeApi:
             self._current.finish(answer, error)
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop serving, without waiting for it."""
         self._pending.put(None)
+        threading.Thread(target=self._shut_down, daemon=True).start()
+
+    def _shut_down(self) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -135,4 +138,5 @@ class _Handler(BaseHTTPRequestHandler):
 def trace_header() -> str:
     """Return an X-Ray trace header that is not sampled: nothing here records traces."""
     now = time.time()
-    return f"Root=1-{int(now):08x}-{int(now * 1e9) & (2**96 - 1):024x};Parent={int(now * 1e6) & (2**64 - 1):016x};Sampled=0"
+    root, parent = int(now * 1e9) & (2**96 - 1), int(now * 1e6) & (2**64 - 1)
+    return f"Root=1-{int(now):08x}-{root:024x};Parent={parent:016x};Sampled=0"

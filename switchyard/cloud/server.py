@@ -126,7 +126,8 @@ def _peek(body: bytes) -> dict[str, Any]:
 
 
 async def _body(receive: Receive, most: int | None = None) -> bytes:
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

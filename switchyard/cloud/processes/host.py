@@ -132,7 +132,8 @@ class ProcessHost:
         }
         try:
             with self._lock:
-                assert self._connection is not None
+                if self._connection is None:
+                    raise ProcessLookupError("the fork server has been closed")
                 identifier = next(self._identifiers)
                 self._processes[identifier] = process
                 wire.send(self._connection, {"id": identifier, **request}, (writing, writing, *inherit))

@@ -105,28 +105,33 @@ class SageMaker:
             There is none.
         """
         for store in (self.training_jobs, self.processing_jobs, self.transform_jobs):
-            found: Job | None = store.by_arn(job_arn)  # type: ignore[attr-defined]
+            found: Job | None = store.by_arn(job_arn)
             if found is not None:
                 return found
         raise ValidationError(f"Could not find job '{job_arn}'.")
 
     def describe_model(self, name: str) -> dict[str, Any]:
         """Return what DescribeModel says; raises ValidationError when there is no such model."""
-        return _found(self.models.get(name), f'Could not find model "{arn("sagemaker", f"model/{name}")}".').describe()
+        model: Model = _found(self.models.get(name), f'Could not find model "{arn("sagemaker", f"model/{name}")}".')
+        return model.describe()
 
     def describe_endpoint_config(self, name: str) -> dict[str, Any]:
         """Return what DescribeEndpointConfig says; raises ValidationError when there is none."""
         missing = f'Could not find endpoint configuration "{arn("sagemaker", f"endpoint-config/{name}")}".'
-        return _found(self.endpoint_configs.get(name), missing).describe()
+        config: EndpointConfig = _found(self.endpoint_configs.get(name), missing)
+        return config.describe()
 
     def endpoint(self, name: str) -> Endpoint:
         """Return an endpoint; raises ValidationError when there is none of that name."""
-        return _found(self.endpoints.get(name), f'Could not find endpoint "{arn("sagemaker", f"endpoint/{name}")}".')
+        endpoint: Endpoint = _found(
+            self.endpoints.get(name), f'Could not find endpoint "{arn("sagemaker", f"endpoint/{name}")}".'
+        )
+        return endpoint
 
     def close(self) -> None:
         """End every job and endpoint."""
         for store in (self.training_jobs, self.processing_jobs, self.transform_jobs):
-            for job in store:  # type: ignore[attr-defined]
+            for job in store:
                 job.stop()
         for endpoint in self.endpoints:
             endpoint.close()

@@ -137,8 +137,8 @@ def _load_script(path: Path) -> ModuleType:
         raise SystemExit(f"there is no inference script '{path.name}' in the model's code")
     sys.path.insert(0, str(path.parent))
     specification = importlib.util.spec_from_file_location(path.stem, path)
-    assert specification is not None
-    assert specification.loader is not None
+    if specification is None or specification.loader is None:
+        raise SystemExit(f"the inference script '{path.name}' is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[path.stem] = module
     specification.loader.exec_module(module)

@@ -72,7 +72,7 @@ class TransformJob(Job):
         try:
             self._server.start()
             for path in sorted(path for path in data.rglob("*") if path.is_file()):
-                self._transform(path, path.relative_to(data).as_posix())
+                self._transform(path, path.relative_to(data).as_posix(), self._server.port)
         except ModelServerError as error:
             self.check_not_stopped()
             raise JobFailedError(
@@ -105,7 +105,7 @@ class TransformJob(Job):
         container["Environment"] = {**container.get("Environment", {}), **environment}
         return {**self._model, "PrimaryContainer": container}
 
-    def _transform(self, source: Path, relative: str) -> None:
+    def _transform(self, source: Path, relative: str, port: int) -> None:
         output = self.request["TransformOutput"]
         target = self.container.root / "out" / f"{relative}.out"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +115,7 @@ class TransformJob(Job):
         out_of = csv_filter(processing.get("OutputFilter"))
         filtered = joined or "InputFilter" in processing or "OutputFilter" in processing
         by_line = self.request["TransformInput"].get("SplitType", "None") == "Line"
-        assert self._server is not None
-        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=REQUEST_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
         most_bytes = self.request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB) * 1024 * 1024
         single = self.request.get("BatchStrategy", "MultiRecord") == "SingleRecord"
         with source.open("rb") as records, target.open("wb") as answers:
