@@ -1,0 +1,73 @@
+"""Every error that Switchyard raises on purpose; anything else that escapes is a bug.
+
+A message says what was wrong, where, and what to do next. The tree:
+
+    SwitchyardError             exit code 1
+    ├── PublishError            the artifact or the data bucket refused
+    └── UsageError              exit code 2: the user's input was wrong
+        ├── ProjectError        not inside a project
+        ├── RecipeError         a recipe that cannot be used
+        ├── ImageError          an image, a version or a region that is not known
+        └── DataError           a data set that cannot be used
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from switchyard.problem import Problem
+
+__all__ = [
+    "DataError",
+    "ImageError",
+    "ProjectError",
+    "PublishError",
+    "RecipeError",
+    "SwitchyardError",
+    "UsageError",
+]
+
+
+class SwitchyardError(Exception):
+    """When something went wrong that the user can understand and act on."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class PublishError(SwitchyardError):
+    """When S3 refuses what is being published."""
+
+
+class UsageError(SwitchyardError):
+    """When what the user gave is wrong: nothing was started, nothing was changed."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ProjectError(UsageError):
+    """When there is no Switchyard project at, or above, a folder."""
+
+
+class RecipeError(UsageError):
+    """When a recipe's file cannot be read or breaks a rule.
+
+    Parameters
+    ----------
+    problems
+        Everything that was found, in the file's order; the message has a line for each.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class ImageError(UsageError):
+    """When a container image is not known: framework, version or region."""
+
+
+class DataError(UsageError):
+    """When a data set is missing, malformed, or does not fit its recipe."""

@@ -1,0 +1,145 @@
+"""`--set KEY=VALUE`: what one run changes of its recipe.
+
+The function PrepareRunFunction checks the same again, since a run can be started without this command line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from switchyard.errors import UsageError
+from switchyard.recipe_errors import explain, section_at
+from switchyard.recipe_model import Recipe
+from switchyard.suggest import suggest
+from switchyard.yaml_text import YamlError, load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# What a run may change, beside its hyperparameters. The rest says what the model is, or how good it must be:
+# that is for the recipe alone.
+_SETTABLE = (("instances",), ("limits",), ("data", "seed"), ("data", "split"))
+
+
+def apply_set(recipe: Recipe, settings: Iterable[str]) -> dict[str, Any]:
+    """Make the overrides of a run's input from `KEY=VALUE` settings.
+
+    Parameters
+    ----------
+    recipe
+        The recipe to override; the result must still be a valid one.
+    settings
+        `hyperparameters.*` (those that the recipe has), `instances.*`, `limits.*`, `data.seed` and
+        `data.split.*`, each with a value in YAML. Of two settings of one key the later one holds.
+
+    Returns
+    -------
+    dict
+        Only what is set, nested as the recipe is; empty for no settings.
+
+    Raises
+    ------
+    UsageError
+        For an unknown key (with the nearest ones), a value that the field does not take, or values that do
+        not fit together.
+
+    Examples
+    --------
+    >>> apply_set(recipe, ["hyperparameters.alpha=0.5", "instances.training.count=2"])
+    {'hyperparameters': {'alpha': 0.5}, 'instances': {'training': {'count': 2}}}
+    """
+    overrides: dict[str, Any] = {}
+    given: dict[str, str] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not equals:
+            raise UsageError(f"--set {setting}: there is no '='; write --set {key or 'KEY'}=VALUE")
+        path = _path_of(key, recipe, setting)
+        value = _value_of(text, setting)
+        if path[0] == "hyperparameters":
+            _check_type(value, recipe.hyperparameters[path[1]], setting)
+        _put(overrides, path, value)
+        given[key] = setting
+    try:
+        Recipe.model_validate(_merged(recipe.model_dump(), overrides))
+    except ValidationError as error:
+        raise UsageError("\n".join(_messages(error, given))) from None
+    return overrides
+
+
+def _path_of(key: str, recipe: Recipe, setting: str) -> list[str]:
+    keys = [f"hyperparameters.{name}" for name in recipe.hyperparameters]
+    if key in keys:
+        return key.split(".", 1)  # The names of hyperparameters may hold dots.
+    keys += [leaf for path in _SETTABLE for leaf in _leaves(path)]
+    if key in keys:
+        return key.split(".")
+    if inside := [other for other in keys if other.startswith(f"{key}.")]:
+        raise UsageError(f"--set {setting}: {key} is a section; set {' or '.join(inside)}")
+    *sections, name = key.split(".")
+    section = section_at(sections)
+    if section and name in section.model_fields:
+        raise UsageError(f"--set {setting}: {key} is not for one run to change; change it in the recipe")
+    raise UsageError(f"--set {setting}: unknown key {key!r}; {suggest(key, keys, limit=30)}")
+
+
+def _leaves(path: Sequence[str]) -> list[str]:
+    section = section_at(path)
+    if section is None:
+        return [".".join(path)]
+    return [leaf for name in section.model_fields for leaf in _leaves((*path, name))]
+
+
+def _value_of(text: str, setting: str) -> Any:
+    if not text.strip():
+        raise UsageError(f"--set {setting}: there is no value after '='; for an empty text write ''")
+    try:
+        return load_yaml(text)
+    except YamlError as error:
+        raise UsageError(f"--set {setting}: the value is not YAML: {error}; put a text in quotes") from None
+
+
+def _check_type(value: Any, usual: Any, setting: str) -> None:
+    """A hyperparameter has the recipe's type; but max_features may be a text, sqrt, or a number, 0.5."""
+    found, expected = _kind(value), _kind(usual)
+    if found != expected and (found, expected) != ("a number", "a text"):
+        raise UsageError(f"--set {setting}: the value is {found}; give {expected}, as in the recipe ({usual!r})")
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+def _put(document: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for step in path[:-1]:
+        document = document.setdefault(step, {})
+    document[path[-1]] = value
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _messages(error: ValidationError, given: dict[str, str]) -> Iterable[str]:
+    """Begin each problem with the setting that it is about; a rule over several fields names the section."""
+    for problem in explain(error, "--set"):
+        advice = f"; {problem.fix}" if problem.fix else ""
+        yield f"--set {given.get(problem.where, problem.where)}: {problem.message}{advice}"
