@@ -41,6 +41,7 @@ def main() -> None:
         except TemplateError as error:
             _refuse(str(error), 1)
         state = {"endpoint_url": cloud.endpoint_url, "pid": os.getpid(), "stack_name": stack.name}
+        state["parent_pipe"] = options.parent_pipe
         with cloud.state_file(state):
             print(json.dumps({**state, "unsupported": stack.unsupported}), flush=True)
             ended.wait()

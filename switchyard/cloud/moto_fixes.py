@@ -53,6 +53,7 @@ def apply() -> None:
     drop_events_after_the_end()
     pass_tls_conditions()
     list_regions_once()
+    pass_on_states_errors()
 
 
 def load_batch_lazily() -> None:
@@ -99,8 +100,9 @@ def name_error_codes() -> None:
     """Errors of the interpreter's API reach clients over HTTP with a blank code."""
     from moto.stepfunctions.parser import api
 
-    for error in api.ServiceException.__subclasses__():
-        error.TYPE = error.code
+    for error in vars(api).values():
+        if isinstance(error, type) and issubclass(error, api.ServiceException) and isinstance(error.code, str):
+            error.TYPE = error.code
 
 
 def name_sdk_errors_as_aws() -> None:
@@ -267,6 +269,14 @@ def list_regions_once() -> None:
         ]
 
     AccountSpecificBackend._generate_regions = lambda self, service_name: list(regions())
+
+
+def pass_on_states_errors() -> None:
+    """A ``States.`` error that leaves a Parallel, a Map or a Fail state turns into States.Runtime, its cause lost."""
+    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+
+    CustomErrorName.__init__ = lambda self, error_name: ErrorName.__init__(self, error_name=error_name)
 
 
 def scale_time(factor: float) -> None:

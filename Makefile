@@ -1,0 +1,86 @@
+# make run     trains, checks, transforms, deploys and predicts: the recipe `diabetes`, on this machine
+# make test    passes the tests
+# make lint    everything that CI checks beside the tests
+# make bench   measures it against plain scripts
+# make render  writes workflows/*.asl.json anew (after a change in workflows/*.py)
+
+PYTHON ?= python3
+RECIPE ?= diabetes
+ARGS ?=
+BIN := .venv/bin
+AUTHOR := .venv-author/bin
+SAM := .venv-sam/bin
+# Dependency groups need a pip of 2025 or later.
+PIP := pip==26.3
+INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run up test lint format bench render author schema clean
+
+help:
+	@sed -n 's/^# make/  make/p' Makefile
+
+run: .venv/.ready
+	@$(BIN)/switchyard run $(RECIPE) $(ARGS)
+
+up: .venv/.ready
+	@$(BIN)/switchyard up $(ARGS)
+
+test: .venv/.ready-dev
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: .venv/.ready
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/switchyard check
+	$(BIN)/statelint --ignore=URI,FLOAT workflows/*.asl.json
+	$(AUTHOR)/python -m workflows.render --check
+	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint --template template.yaml
+
+format: .venv/.ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+render: .venv-author/.ready
+	$(AUTHOR)/python -m workflows.render
+
+schema: .venv/.ready
+	$(BIN)/python -m switchyard.recipe_schema > recipes/schema.json
+
+author: .venv-author/.ready
+
+clean:
+	rm -rf .venv .venv-author .venv-sam .switchyard
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Switchyard needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 run"; exit 1; }
+	@echo "Setting up .venv (once, about half a minute) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(INSTALL) '$(PIP)'
+	@$(BIN)/python $(INSTALL) --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready
+	@echo "Adding what the tests and linters need ..."
+	@$(BIN)/python $(INSTALL) --constraint constraints.txt --group dev
+	@touch $@
+
+.venv-author/.ready: pyproject.toml constraints-author.txt
+	@echo "Setting up .venv-author (the SDK that workflows are written with) ..."
+	@$(PYTHON) -m venv .venv-author
+	@$(AUTHOR)/python $(INSTALL) '$(PIP)'
+	@$(AUTHOR)/python $(INSTALL) --constraint constraints-author.txt --group author
+	@touch $@
+
+.venv-sam/.ready: pyproject.toml constraints-sam.txt
+	@echo "Setting up .venv-sam (the AWS SAM command line) ..."
+	@$(PYTHON) -m venv .venv-sam
+	@$(SAM)/python $(INSTALL) '$(PIP)'
+	@$(SAM)/python $(INSTALL) --constraint constraints-sam.txt --group sam
+	@touch $@
