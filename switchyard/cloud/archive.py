@@ -79,10 +79,25 @@ class Archive:
             self._changed.notify_all()
 
     def wait(self, name: str, timeout: float) -> Path | None:
-        """Return the folder of an execution once it is complete; None if there is none in time."""
+        """Return the folder of an execution once it is complete; None if there is no such one, or not in time."""
+        if name not in self._kept and not self._exists(name):
+            return None
         with self._changed:
             self._changed.wait_for(lambda: name in self._kept, timeout)
             return self._kept.get(name)
+
+    def _exists(self, name: str) -> bool:
+        states = self._identity.client("stepfunctions")
+        machines = states.get_paginator("list_state_machines").paginate()
+        return any(
+            execution["name"] == name
+            for page in machines
+            for machine in page["stateMachines"]
+            for executions in states.get_paginator("list_executions").paginate(
+                stateMachineArn=machine["stateMachineArn"]
+            )
+            for execution in executions["executions"]
+        )
 
     def _write(self, execution_arn: str, folder: Path) -> None:
         states = self._identity.client("stepfunctions")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import json
 import pickle
 import sys
 import threading
@@ -16,6 +17,8 @@ import uuid
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+from switchyard.states_language import flow_problems
 
 _ASL = "moto.stepfunctions.parser.asl"
 _SERVICES = f"{_ASL}.component.state.exec.state_task.service"
@@ -54,6 +57,7 @@ def apply() -> None:
     pass_tls_conditions()
     list_regions_once()
     pass_on_states_errors()
+    refuse_dangling_states()
 
 
 def load_batch_lazily() -> None:
@@ -100,8 +104,9 @@ def name_error_codes() -> None:
     """Errors of the interpreter's API reach clients over HTTP with a blank code."""
     from moto.stepfunctions.parser import api
 
-    for error in vars(api).values():
-        if isinstance(error, type) and issubclass(error, api.ServiceException) and isinstance(error.code, str):
+    errors: list[Any] = [each for each in vars(api).values() if isinstance(each, type)]
+    for error in errors:
+        if issubclass(error, api.ServiceException) and isinstance(error.code, str):
             error.TYPE = error.code
 
 
@@ -277,6 +282,22 @@ def pass_on_states_errors() -> None:
     from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 
     CustomErrorName.__init__ = lambda self, error_name: ErrorName.__init__(self, error_name=error_name)
+
+
+def refuse_dangling_states() -> None:
+    """Definitions are checked for syntax only: a Next that leads nowhere is found out in the middle of a run."""
+    from moto.stepfunctions.parser import api
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    original: Callable[[str], None] = StepFunctionsParserBackend._validate_definition
+
+    def validate_definition(definition: str) -> None:
+        original(definition)
+        problems = [str(problem) for problem in flow_problems(json.loads(definition))]
+        if problems:
+            raise api.InvalidDefinition(message=f"Invalid State Machine Definition: {'. '.join(problems)}")
+
+    StepFunctionsParserBackend._validate_definition = staticmethod(validate_definition)
 
 
 def scale_time(factor: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from switchyard.cloud import cloudformation, lambda_api
 from switchyard.cloud.control import Control
@@ -25,6 +25,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 _raw_uri: ContextVar[str] = ContextVar("raw_uri", default="")
 # Threads wait here for moto, for functions and for jobs; none of them computes for long.
 WORKERS = 128
@@ -45,6 +46,9 @@ class Router:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         path: str = scope["path"]
+        if not _is_local(headers):
+            await _respond(send, 403, b"this server answers programs on its own machine only", {})
+            return
         if path.startswith("/_switchyard/"):
             status, document = await self._in_thread(self._control.answer, scope["method"], path)
             await _respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
@@ -110,6 +114,16 @@ def _moto() -> Any:
             _raw_uri.reset(token)
 
     return call
+
+
+def _is_local(headers: dict[str, str]) -> bool:
+    """Return whether neither another site's page nor a name that was bent to loopback sends the request."""
+    host = headers.get("host", "127.0.0.1")
+    origin = headers.get("origin")
+    return all(
+        urlsplit(address).hostname in LOCAL_NAMES or str(urlsplit(address).hostname).endswith(".localhost")
+        for address in (f"//{host}", *([origin] if origin else []))
+    )
 
 
 def _service(headers: dict[str, str]) -> str | None:

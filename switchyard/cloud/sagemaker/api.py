@@ -14,7 +14,7 @@ from typing import Any
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.endpoints import Endpoint
-from switchyard.cloud.sagemaker.errors import ResourceInUseError, SageMakerError, ValidationError
+from switchyard.cloud.sagemaker.errors import NotRunError, ResourceInUseError, SageMakerError, ValidationError
 from switchyard.cloud.sagemaker.jobs import Job
 from switchyard.cloud.sagemaker.processing import ProcessingJob
 from switchyard.cloud.sagemaker.resources import EndpointConfig, Model, StoredResource
@@ -25,6 +25,18 @@ from switchyard.cloud.sagemaker.validation import shaped, validate
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 CONTENT_TYPE = "application/x-amz-json-1.1"
+# moto would answer these as if the work had been done.
+NOT_RUN = {
+    "CreateAutoMLJob",
+    "CreateAutoMLJobV2",
+    "CreateCompilationJob",
+    "CreateHyperParameterTuningJob",
+    "CreateLabelingJob",
+    "CreateNotebookInstance",
+    "CreatePipeline",
+    "StartPipelineExecution",
+    "UpdateEndpointWeightsAndCapacities",
+}
 
 
 class SageMaker:
@@ -76,7 +88,7 @@ class SageMaker:
         """Return whether this service answers the operation itself."""
         if operation in {"AddTags", "ListTags", "DeleteTags"}:
             return self._by_arn(request.get("ResourceArn", "")) is not None
-        return operation in self._operations
+        return operation in self._operations or operation in NOT_RUN
 
     def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """Answer one request of the JSON protocol.
@@ -87,6 +99,8 @@ class SageMaker:
             The HTTP status and the body.
         """
         try:
+            if operation in NOT_RUN:
+                raise NotRunError(f"{operation} is not run by the local cloud; nothing has been started")
             request = json.loads(body or b"{}")
             validate(operation, request)
             answer = self._handler(operation)(request)

@@ -264,7 +264,7 @@ class Endpoint:
         errors = [(variant, result.exception()) for variant, result in zip(variants, results, strict=True)]
         failed = [(variant, error) for variant, error in errors if error is not None]
         if failed:
-            _stop({variant.name: variant for variant, error in errors if error is None})
+            _stop({variant.name: variant for variant in variants})
             variant, error = failed[0]
             if isinstance(error, ModelServerError):
                 raise ModelServerError(

@@ -34,3 +34,10 @@ class ResourceNotFoundError(SageMakerError):
     """The thing named does not exist (the newer operations say it so)."""
 
     code = "ResourceNotFound"
+
+
+class NotRunError(SageMakerError):
+    """The operation would start work that the local cloud cannot do; it is refused rather than pretended."""
+
+    code = "NotImplemented"
+    status = 501
