@@ -1,5 +1,6 @@
 # make run     trains, checks, transforms, deploys and predicts: the recipe `diabetes`, on this machine
 # make test    passes the tests
+# make test-image  passes the training code's tests on the versions of SageMaker's image
 # make lint    everything that CI checks beside the tests
 # make bench   measures it against plain scripts
 # make render  writes workflows/*.asl.json anew (after a change in workflows/*.py)
@@ -10,12 +11,13 @@ ARGS ?=
 BIN := .venv/bin
 AUTHOR := .venv-author/bin
 SAM := .venv-sam/bin
+IMAGE := .venv-image/bin
 # Dependency groups need a pip of 2025 or later.
 PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format bench render author schema clean
+.PHONY: help run up test test-image lint format bench render author schema clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -28,6 +30,9 @@ up: .venv/.ready
 
 test: .venv/.ready-dev
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-image: .venv-image/.ready
+	@$(IMAGE)/python -m pytest -q tests/training_code
 
 bench: .venv/.ready
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -55,7 +60,7 @@ schema: .venv/.ready
 author: .venv-author/.ready
 
 clean:
-	rm -rf .venv .venv-author .venv-sam .switchyard
+	rm -rf .venv .venv-author .venv-sam .venv-image .switchyard
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -83,4 +88,11 @@ clean:
 	@$(PYTHON) -m venv .venv-sam
 	@$(SAM)/python $(INSTALL) '$(PIP)'
 	@$(SAM)/python $(INSTALL) --constraint constraints-sam.txt --group sam
+	@touch $@
+
+.venv-image/.ready: pyproject.toml constraints-image.txt
+	@echo "Setting up .venv-image (scikit-learn 1.4.2, as in SageMaker's image) ..."
+	@$(PYTHON) -m venv .venv-image
+	@$(IMAGE)/python $(INSTALL) '$(PIP)'
+	@$(IMAGE)/python $(INSTALL) --constraint constraints-image.txt --group image
 	@touch $@
