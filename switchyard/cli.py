@@ -1,0 +1,509 @@
+"""The command line. Each command parses its options, calls one function, and shows what it gives."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switchyard import launcher
+from switchyard.errors import SwitchyardError, UsageError
+from switchyard.target import Target
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from switchyard.client import Cloud
+    from switchyard.result import RunResult
+    from switchyard.runs import SavedExecution
+
+app = typer.Typer(
+    name="switchyard",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+ExecutionName = Annotated[str, typer.Argument(metavar="EXECUTION", help="An execution's name or ARN.")]
+
+# A file or a pipe has no width; tables need one.
+_FILE_COLUMNS = 160
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["[bold]Examples[/bold]", *(f"  [cyan]{line}[/cyan]" for line in lines)])
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"switchyard {version('switchyard')}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=_examples(
+        "switchyard run diabetes",
+        "switchyard up",
+        "switchyard --profile prod --region eu-west-1 ls",
+    )
+)
+def main(
+    context: typer.Context,
+    aws: Annotated[bool, typer.Option("--aws", help="Use an AWS account, not the local cloud.")] = False,
+    profile: Annotated[str | None, typer.Option(help="The AWS profile to use; implies --aws.", metavar="NAME")] = None,
+    region: Annotated[str | None, typer.Option(help="The AWS region.", metavar="CODE")] = None,
+    stack: Annotated[str, typer.Option(help="The CloudFormation stack.", metavar="NAME")] = "switchyard",
+    _show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Train, check and deploy models with AWS Step Functions and SageMaker: on this machine, or in an account.
+
+    Without --aws or --profile, commands speak to the local cloud:
+    the one at AWS_ENDPOINT_URL, or else the one that runs for this project.
+    """
+    context.obj = Target(aws=aws or profile is not None, profile=profile, region=region, stack=stack)
+
+
+# Runs
+
+
+@app.command(
+    epilog=_examples(
+        "switchyard run diabetes",
+        "switchyard run housing --data ~/housing.csv",
+        "switchyard run diabetes --set hyperparameters.alpha=0.5 --set limits.training_seconds=600",
+        "switchyard run diabetes --name nightly-42 --json > result.json",
+    )
+)
+def run(
+    *,
+    context: typer.Context,
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="The name of a file in recipes/, without .yaml.")],
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|S3-URI", help="The data to use: a file, a folder, or s3://..."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a part of the recipe; can be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="The execution's name. The same name is the same run, never a second one."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe: train, check, predict and deploy, then ask the live endpoint.
+
+    Uses the local cloud that is up, or else starts one for this run.
+    Exit code 0: deployed; 1: failed or rejected; 2: wrong usage, nothing was started.
+    """
+    from switchyard.aws_errors import explain
+    from switchyard.progress import progress_for
+    from switchyard.run import RunRequest, failed_to_start, run_recipe
+
+    console = _console(as_json)
+    try:
+        result = run_recipe(
+            RunRequest(recipe, data, tuple(settings or ()), name),
+            target=context.obj,
+            progress=progress_for(console, recipe),
+            show=lambda result: _show_run(result, console, as_json),
+        )
+    except Exception as error:
+        known = error if isinstance(error, SwitchyardError) else explain(error)
+        if as_json and known is not None:
+            _print_json(failed_to_start(known).document())
+        raise
+    raise typer.Exit(0 if result.is_success else 1)
+
+
+@app.command(
+    epilog=_examples(
+        """switchyard start train_and_deploy --input '{"recipe": "diabetes"}' --watch""",
+        "switchyard start train_and_deploy --input @input.json --name nightly-42",
+    )
+)
+def start(
+    *,
+    context: typer.Context,
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="A state machine's name or ARN.")],
+    input_: Annotated[str, typer.Option("--input", metavar="JSON|@FILE", help="The execution's input.")] = "{}",
+    name: Annotated[str | None, typer.Option(help="The execution's name.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it until it has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start an execution of any workflow."""
+    from switchyard.executions import start_execution
+    from switchyard.inputs import read_input
+    from switchyard.run import check_name, new_name
+
+    document = read_input(input_)
+    check_name(name)
+    cloud = _connect(context.obj)
+    arn = cloud.find_workflow(workflow)
+    name = name or new_name(arn.rsplit(":", 1)[-1][:50])
+    execution_arn, _ = start_execution(cloud, arn, name, document)
+    if watch:
+        _watch(cloud, execution_arn, as_json)
+    elif as_json:
+        _print_json({"execution_arn": execution_arn})
+    else:
+        print(execution_arn)
+        print(f"follow it: switchyard watch {name}", file=sys.stderr)
+
+
+@app.command(epilog=_examples("switchyard watch nightly-42"))
+def watch(context: typer.Context, execution: ExecutionName, as_json: AsJson = False) -> None:
+    """Show an execution until it has ended. Ctrl-C stops watching, not the execution."""
+    cloud = _connect(context.obj, or_none=True)
+    if cloud is not None and (found := cloud.find_execution(execution)) is not None:
+        _watch(cloud, found["executionArn"], as_json)
+    saved = _saved(execution)
+    if saved is None or _target(context).aws:
+        raise _no_execution(execution, cloud)
+    from switchyard.result import result_of
+
+    arn = saved.description.get("executionArn", saved.name)
+    result = result_of(saved.tree, name=saved.name, arn=arn, folder=saved.folder)
+    _show_run(result, _console(as_json), as_json)
+    raise typer.Exit(0 if result.is_success else 1)
+
+
+@app.command("ls", epilog=_examples("switchyard ls", "switchyard ls --json | jq '.executions[0]'"))
+def list_executions(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List executions, the newest first: those of the cloud, and those kept from earlier."""
+    cloud = _connect(context.obj, or_none=True)
+    rows = {}
+    if cloud is not None:
+        rows = {execution["name"]: execution for execution in cloud.executions(limit)}
+    if not _target(context).aws:
+        from switchyard.client import workflow_name
+        from switchyard.runs import saved_executions
+
+        for saved in saved_executions(launcher.find_home())[:limit]:
+            workflow = workflow_name(saved.workflow.removeprefix(f"{context.obj.stack}-"))
+            rows.setdefault(saved.name, {**saved.description, "workflow": workflow})
+    newest = sorted(rows.items(), key=lambda row: str(row[1].get("startDate")), reverse=True)[:limit]
+    executions = [_row(name, execution) for name, execution in newest]
+    if as_json:
+        _print_json({"executions": executions})
+    elif not executions:
+        print("no executions yet; start one: switchyard run diabetes", file=sys.stderr)
+    else:
+        _print_executions(executions)
+
+
+@app.command(epilog=_examples("switchyard stop nightly-42"))
+def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = False) -> None:
+    """Stop an execution and the jobs that it runs."""
+    cloud = _connect(context.obj)
+    found = cloud.find_execution(execution)
+    if found is None:
+        raise _no_execution(execution, cloud)
+    if found["status"] != "RUNNING":
+        raise SwitchyardError(f"{found['name']} has ended already ({found['status']}); there is nothing to stop")
+    cloud.client("stepfunctions").stop_execution(
+        executionArn=found["executionArn"], error="Stopped", cause="Stopped by `switchyard stop`."
+    )
+    if as_json:
+        _print_json({"execution_arn": found["executionArn"], "status": "ABORTED"})
+    else:
+        print(f"stopped {found['name']}")
+
+
+@app.command(epilog=_examples("switchyard logs nightly-42", "switchyard logs nightly-42 'Train model'"))
+def logs(
+    context: typer.Context,
+    execution: ExecutionName,
+    state: Annotated[str | None, typer.Argument(metavar="[STATE]", help="Only what this state logged.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what the states of an execution logged: jobs, functions, endpoints."""
+    lines = _logs_of(context, execution, state)
+    if as_json:
+        _print_json({"logs": lines})
+        return
+    for name, logged in lines.items():
+        if len(lines) > 1:
+            print(f"== {name} ==")
+        for line in logged:
+            print(line)
+    if not any(lines.values()):
+        print("nothing was logged", file=sys.stderr)
+
+
+@app.command(
+    epilog=_examples(
+        "switchyard invoke switchyard-diabetes --body 0.04,0.05,0.06,0.02,-0.04,-0.03,-0.04,0,0.02,-0.02",
+        """switchyard invoke switchyard-diabetes --body '{"instances": [[0.04, 0.05]]}' --json""",
+        "switchyard invoke switchyard-diabetes --body @rows.csv",
+    )
+)
+def invoke(
+    context: typer.Context,
+    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="The endpoint's name.")],
+    body: Annotated[str, typer.Option(metavar="JSON|CSV|@FILE", help="What to send.")],
+    content_type: Annotated[
+        str | None, typer.Option(help="What it is; told from the body by default.", metavar="TYPE")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask an endpoint for a prediction."""
+    from switchyard.endpoint import invoke_endpoint
+    from switchyard.inputs import read_body
+
+    content, detected = read_body(body)
+    answer = invoke_endpoint(_connect(context.obj), endpoint, content, content_type or detected)
+    if as_json:
+        _print_json(answer.document())
+    else:
+        print(answer.body.rstrip("\n"))
+
+
+# The local cloud
+
+
+@app.command(
+    epilog=_examples(
+        "switchyard up",
+        "switchyard up --port 4600 --time-scale 1",
+        "switchyard up --template ../other-project/template.yaml",
+        "AWS_ENDPOINT_URL=http://127.0.0.1:4599 aws s3 ls",
+    )
+)
+def up(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")
+    ] = launcher.DEFAULT_PORT,
+    template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Any SAM template; this project's by default.")
+    ] = None,
+    time_scale: Annotated[
+        float,
+        typer.Option(min=0, help="The factor on waits and retry intervals; 1 is as slow as AWS."),
+    ] = launcher.DEFAULT_TIME_SCALE,
+) -> None:
+    """Run the local cloud until Ctrl-C, for any AWS client to use."""
+    from switchyard.up import up as run_cloud
+
+    run_cloud(port=port, template=template, time_scale=time_scale)
+
+
+# The project
+
+
+@app.command(epilog=_examples("switchyard publish", "switchyard --profile prod publish diabetes"))
+def publish(
+    context: typer.Context,
+    recipes: Annotated[
+        list[str] | None, typer.Argument(metavar="[RECIPE]...", help="Which ones; all by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload recipes, with their code and data, to the deployed stack."""
+    from dataclasses import asdict
+
+    from switchyard.project import Project
+    from switchyard.publish import publish as publish_recipes
+
+    project = Project.find()
+    cloud = _connect(context.obj)
+    published = publish_recipes(
+        project,
+        s3=cloud.client("s3"),
+        artifact_bucket=cloud.output("ArtifactBucketName"),
+        data_bucket=cloud.output("DataBucketName"),
+        region=cloud.region,
+        recipes=recipes or None,
+    )
+    if as_json:
+        _print_json({"published": [asdict(one) for one in published]})
+        return
+    for one in published:
+        what = f"uploaded {len(one.uploaded)} objects" if one.uploaded else "nothing had changed"
+        print(f"{one.recipe}  recipe {one.recipe_hash}, code {one.code_hash}: {what}")
+
+
+@app.command(epilog=_examples("switchyard check", "switchyard check --json"))
+def check(as_json: AsJson = False) -> None:
+    """Check recipes, state machines and the template; nothing is changed, no call is made."""
+    from dataclasses import asdict
+
+    from switchyard.check import check as find_problems
+    from switchyard.project import Project
+
+    project = Project.find()
+    problems = find_problems(project)
+    if as_json:
+        _print_json({"problems": [asdict(problem) for problem in problems]})
+    for problem in problems if not as_json else ():
+        print(problem, file=sys.stderr)
+    if problems:
+        raise typer.Exit(1)
+    if not as_json:
+        recipes, machines = len(project.recipe_files()), len(project.definitions())
+        print(f"{recipes} recipes, {machines} state machines and template.yaml: no problem found")
+
+
+@app.command(epilog=_examples("switchyard render", "switchyard render --check"))
+def render(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell whether the files are what would be rendered.")
+    ] = False,
+) -> None:
+    """Render workflows/*.py to workflows/*.asl.json, in the environment that has the stepfunctions SDK."""
+    import subprocess
+
+    from switchyard.project import Project
+
+    root = Project.find().root
+    python = root / ".venv-author" / "bin" / "python"
+    if not python.is_file():
+        raise UsageError(f"there is no {python}, which has what authors need; make it with `make author`")
+    command = [str(python), "-m", "workflows.render", *(["--check"] if check else [])]
+    raise typer.Exit(1 if subprocess.run(command, cwd=root, check=False).returncode else 0)
+
+
+# What the commands share
+
+
+def _target(context: typer.Context) -> Target:
+    target: Target = context.obj
+    return target
+
+
+def _connect(target: Target, *, or_none: bool = False) -> Any:
+    """Connect to the cloud that the options name; `or_none` when no local cloud need be up."""
+    from switchyard.client import connect
+
+    cloud = connect(target)
+    if cloud is None and not or_none:
+        raise SwitchyardError(
+            "no local cloud is up; start one with `switchyard up` (or give --profile for an AWS account)"
+        )
+    return cloud
+
+
+def _saved(execution: str) -> SavedExecution | None:
+    from switchyard.runs import saved_execution
+
+    return saved_execution(launcher.find_home(), execution)
+
+
+def _no_execution(name: str, cloud: Cloud | None) -> UsageError:
+    from switchyard.runs import saved_executions
+    from switchyard.suggest import suggest
+
+    known = {saved.name for saved in saved_executions(launcher.find_home())}
+    if cloud is not None:
+        known |= {execution["name"] for execution in cloud.executions()}
+    return UsageError(f"there is no execution {name!r}; {suggest(name, known, limit=5)}")
+
+
+def _watch(cloud: Cloud, execution_arn: str, as_json: bool) -> None:
+    from switchyard.progress import progress_for
+    from switchyard.run import follow_to_result
+
+    console = _console(as_json)
+    name = execution_arn.rsplit(":", 1)[-1]
+    try:
+        result = follow_to_result(cloud, execution_arn, progress=progress_for(console, name), stop_on_interrupt=False)
+    except KeyboardInterrupt:
+        raise SwitchyardError(f"no longer watching; {name} goes on (end it: switchyard stop {name})") from None
+    _show_run(result, console, as_json)
+    raise typer.Exit(0 if result.is_success else 1)
+
+
+def _logs_of(context: typer.Context, execution: str, state: str | None) -> dict[str, list[str]]:
+    from switchyard.executions import read_new_events
+    from switchyard.history import build_tree
+    from switchyard.logs import saved_logs, state_logs
+    from switchyard.suggest import suggest
+
+    cloud = _connect(context.obj, or_none=True)
+    found = cloud.find_execution(execution) if cloud is not None else None
+    saved = _saved(execution) if found is None and not _target(context).aws else None
+    if found is not None:
+        known: dict[int, dict[str, Any]] = {}
+        read_new_events(cloud.client("stepfunctions"), found["executionArn"], known)
+        tree = build_tree(known.values())
+    elif saved is not None:
+        tree = saved.tree
+    else:
+        raise _no_execution(execution, cloud)
+    if state is not None and state not in (names := {visit.name for visit in tree.visits()}):
+        raise UsageError(f"{execution} has entered no state {state!r}; {suggest(state, names, limit=30)}")
+    return saved_logs(saved, state) if saved else state_logs(cloud, execution.rsplit(":", 1)[-1], tree, state)
+
+
+def _console(as_json: bool) -> Console:
+    """Give the place for people: standard output, or beside it when that is for a JSON document."""
+    from rich.console import Console
+
+    console = Console(stderr=as_json, highlight=False)
+    if not console.is_terminal:
+        console.width = _FILE_COLUMNS
+    return console
+
+
+def _show_run(result: RunResult, console: Console, as_json: bool) -> None:
+    from switchyard.report import show_result
+
+    show_result(result, console)
+    if as_json:
+        _print_json(result.document())
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str), flush=True)
+
+
+def _row(name: str, execution: dict[str, Any]) -> dict[str, Any]:
+    started, stopped = execution.get("startDate"), execution.get("stopDate")
+    return {
+        "name": name,
+        "workflow": execution.get("workflow"),
+        "status": execution.get("status"),
+        "started_at": started.isoformat() if started else None,
+        "duration_seconds": round((stopped - started).total_seconds(), 3) if started and stopped else None,
+        "execution_arn": execution.get("executionArn"),
+    }
+
+
+def _print_executions(executions: list[dict[str, Any]]) -> None:
+    from datetime import datetime
+
+    from rich.table import Table
+
+    from switchyard.progress import format_seconds
+
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("execution", no_wrap=True, overflow="fold")  # names are for copying
+    for column in ("workflow", "status", "started", "took"):
+        table.add_column(column)
+    styles = {"SUCCEEDED": "green", "RUNNING": "cyan", "ABORTED": "yellow"}
+    for row in executions:
+        started = datetime.fromisoformat(row["started_at"]).astimezone() if row["started_at"] else None
+        took = row["duration_seconds"]
+        table.add_row(
+            row["name"],
+            row["workflow"] or "",
+            f"[{styles.get(row['status'], 'red')}]{row['status']}[/]",
+            f"{started:%Y-%m-%d %H:%M:%S}" if started else "",
+            format_seconds(took) if took is not None else "",
+        )
+    _console(False).print(table)

@@ -1,0 +1,180 @@
+"""The last words about a run: what it has made and where that lies, or why there is nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from switchyard.history import Status
+from switchyard.progress import format_seconds
+from switchyard.result import error_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from switchyard.result import RunResult
+
+_SHOWN_FEATURES = 6
+_COMMAND_COLUMNS = 64
+
+
+def show_result(result: RunResult, console: Console) -> None:
+    """Print how a run has ended.
+
+    Parameters
+    ----------
+    result
+        The run.
+    console
+        Where to print.
+    """
+    console.print()
+    console.print(_headline(result), soft_wrap=True)
+    if result.error:
+        _show_error(result, console)
+    if result.metrics:
+        console.print()
+        console.print(metrics_table(result))
+    for reason in _reasons(result):
+        console.print(Text(f"  {reason}", style="red"), soft_wrap=True)
+    if rows := list(_places(result)):
+        console.print()
+        for name, text in rows:
+            console.print(Text.assemble((f"{name:<12}", "bold"), text), soft_wrap=True)
+    elif result.output is not None and not result.metrics:
+        console.print()
+        console.print(
+            json.dumps(result.output, indent=2, ensure_ascii=False), highlight=False, soft_wrap=True, markup=False
+        )
+    console.print()
+    console.print(Text("Next", style="bold"))
+    commands = list(next_commands(result))
+    width = max(len(command) for command, _ in commands)
+    for command, why in commands:
+        console.print(
+            Text.assemble("  ", (f"{command:<{min(width, 60)}}", "cyan"), (f"  # {why}", "dim")), soft_wrap=True
+        )
+
+
+def _headline(result: RunResult) -> Text:
+    style = "green" if result.is_success else "yellow" if result.outcome in ("REJECTED", "ABORTED") else "red"
+    words = {"ABORTED": "STOPPED", "TIMED_OUT": "TIMED OUT"}
+    took = f" after {format_seconds(result.duration_seconds)}" if result.duration_seconds is not None else ""
+    return Text.assemble((words.get(result.outcome, result.outcome), f"bold {style}"), f"  {result.name}{took}")
+
+
+def _show_error(result: RunResult, console: Console) -> None:
+    error = result.error or {}
+    where = f" in state {error['state']!r}" if error.get("state") else ""
+    reason = error_reason(result)
+    text = f"{error['name']}{where}" + (f": {reason}" if reason else "")
+    console.print(Text(text, style="red" if result.status != Status.ABORTED else ""), soft_wrap=True)
+    if result.log:
+        console.print()
+        console.print(Text(f"The last lines of {error['state']!r}:", style="bold"))
+        for line in result.log:
+            console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+
+
+def metrics_table(result: RunResult) -> Table:
+    """Set the metrics against the gate."""
+    gate = {rule["metric"]: rule for rule in result.gate if isinstance(rule, dict) and "metric" in rule}
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("metric")
+    for column in ("validation", "test", "limit"):
+        table.add_column(column, justify="right")
+    table.add_column("ok")
+    validation, test = result.metrics or {}, result.test_metrics or {}
+    # The gated ones first: they decide.
+    for name in dict.fromkeys([*gate, *validation, *test]):
+        rule = gate.get(name)
+        measured = [metrics[name] for metrics in (validation, test) if name in metrics]
+        if rule is None:
+            limit, verdict = "", Text("")
+        else:
+            sign = "<=" if rule["direction"] == "minimize" else ">="
+            limit = f"{sign} {_short(rule['threshold'])}"
+            passed = name in validation and all(_passes(value, rule) for value in measured)
+            verdict = Text("yes", style="green") if passed else Text("NO", style="bold red")
+        table.add_row(name, _short(validation.get(name)), _short(test.get(name)), limit, verdict)
+    return table
+
+
+def _passes(value: float, rule: dict[str, Any]) -> bool:
+    threshold = float(rule["threshold"])
+    return value <= threshold if rule["direction"] == "minimize" else value >= threshold
+
+
+def _reasons(result: RunResult) -> list[str]:
+    reasons = result.output.get("reasons") if isinstance(result.output, dict) else None
+    return [str(reason) for reason in reasons or []] if not result.is_success else []
+
+
+def _places(result: RunResult) -> Iterator[tuple[str, str]]:
+    if result.model:
+        yield "model", _place(result.model)
+    if result.predictions:
+        rows = result.predictions.get("rows")
+        yield "predictions", _place(result.predictions) + (f"  ({rows} rows)" if rows is not None else "")
+    if result.folder is not None:
+        yield "logs", _relative(str(result.folder / "logs"))
+        yield "everything", _relative(str(result.folder))
+    if result.endpoint_name:
+        yield "endpoint", result.endpoint_name + ("" if result.cloud_goes_on else "  (it ends with its cloud)")
+    if result.prediction:
+        yield "prediction", _prediction(result.prediction)
+
+
+def _prediction(prediction: dict[str, Any]) -> str:
+    features = [_short(value) for value in prediction["features"]]
+    more = f", … {len(features) - _SHOWN_FEATURES} more" if len(features) > _SHOWN_FEATURES else ""
+    return (
+        f"{_short(prediction['value'])} for a test row whose target is {_short(prediction['actual'])}, "
+        f"in {prediction['latency_ms']:.1f} ms  [{', '.join(features[:_SHOWN_FEATURES])}{more}]"
+    )
+
+
+def next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
+    """Suggest what to do with a run, each a command and what it is for."""
+    state = (result.error or {}).get("state")
+    if state:
+        yield f"switchyard logs {result.name} {shlex.quote(state)}", "all that this state logged"
+    elif result.cloud_goes_on and result.endpoint_name:
+        features = (result.prediction or {}).get("features") or [1.0, 2.0]
+        body = ",".join(str(value).removesuffix(".0") for value in features)
+        yield f"switchyard invoke {result.endpoint_name} --body {shlex.quote(body)}", "ask the endpoint"
+    if not state:
+        yield f"switchyard logs {result.name}", "what its states logged"
+    recipe = result.output.get("recipe") if isinstance(result.output, dict) else None
+    if recipe:
+        yield f"switchyard run {recipe} --set hyperparameters.KEY=VALUE", "try other hyperparameters"
+    if not result.cloud_goes_on:
+        yield "switchyard up", "a cloud that stays: runs in another terminal use it, endpoints go on"
+    else:
+        yield "switchyard ls", "all runs"
+
+
+def _place(thing: dict[str, Any]) -> str:
+    return _relative(thing["path"]) if thing.get("path") else str(thing["uri"])
+
+
+def _relative(path: str) -> str:
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:
+        return path
+    return path if relative.startswith(os.pardir) and Path(path).is_absolute() else relative
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,107 @@
+"""`switchyard up`: the local cloud in the foreground."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from switchyard.client import connect_local
+from switchyard.errors import SwitchyardError, UsageError
+from switchyard.launcher import ChildCloud, RunningCloud, find_cloud, find_home, free_port, kept_up, probe, start_cloud
+from switchyard.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchyard.client import Cloud
+
+
+def up(*, port: int, template: Path | None, time_scale: float) -> None:
+    """Run the local cloud until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        Where to listen; 0 for any free port.
+    template
+        The SAM template; None for the project's.
+    time_scale
+        The factor on waits and retry intervals.
+
+    Raises
+    ------
+    UsageError
+        When the port is taken, there is no template, or a cloud runs here already.
+    """
+    home = find_home()
+    if template is None:
+        template = Project.find().template
+    elif not template.is_file():
+        raise UsageError(f"--template {template}: there is no such file")
+    _check_free(home, port)
+    console = Console(highlight=False)
+    # Whoever ends it by SIGTERM, such as a service manager, gets what Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    child = start_cloud(home, template.resolve(), port=port, time_scale=time_scale, warm=["scikit-learn"])
+    try:
+        with console.status("Starting the local cloud …") if console.is_terminal else contextlib.nullcontext():
+            running = child.wait_until_ready()
+        with kept_up(home, running):
+            _welcome(console, running, template, home)
+            _wait(child, home)
+    except KeyboardInterrupt:
+        console.print("\nStopping the local cloud: its jobs and endpoints end with it.")
+    finally:
+        child.stop()
+
+
+def _check_free(home: Path, port: int) -> None:
+    running = find_cloud(home, to_keep=True)
+    if running is not None:
+        raise UsageError(
+            f"a local cloud runs here already: {running.endpoint_url} (process {running.pid}); use it, or end it first"
+        )
+    if port and not free_port(port):
+        other = probe(f"http://127.0.0.1:{port}")
+        by = f" by the local cloud of another project (process {other.get('pid')})" if other else ""
+        raise UsageError(f"port {port} on 127.0.0.1 is taken{by}; choose another with --port, or --port 0 for any")
+
+
+def _wait(child: ChildCloud, home: Path) -> None:
+    exit_code = child.wait()
+    raise SwitchyardError(f"the local cloud ended by itself, with exit code {exit_code}; see {home / 'cloud.log'}")
+
+
+def _welcome(console: Console, running: RunningCloud, template: Path, home: Path) -> None:
+    cloud = connect_local(running)
+    console.print(Text.assemble("The local cloud is up at ", (running.endpoint_url, "bold green")), soft_wrap=True)
+    console.print()
+    console.print(f"Loaded from {template}:", soft_wrap=True)
+    for what, names in _loaded(cloud):
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        console.print(Text.assemble((f"  {what:<15}", "bold"), shown or "none"), soft_wrap=True)
+    for resource in running.unsupported:
+        console.print(Text(f"  not supported here, left out: {resource}", style="yellow"), soft_wrap=True)
+    console.print()
+    console.print("For other AWS clients (any credentials will do):")
+    console.print(
+        Text(
+            f"  export AWS_ENDPOINT_URL={running.endpoint_url} AWS_DEFAULT_REGION={cloud.region} "
+            "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+            style="cyan",
+        ),
+        soft_wrap=True,
+    )
+    console.print()
+    console.print(f"State is kept in {home}; Ctrl-C ends the cloud.", soft_wrap=True)
+
+
+def _loaded(cloud: Cloud) -> Iterator[tuple[str, list[str]]]:
+    yield "state machines", list(cloud.workflows())
+    yield "functions", [item["FunctionName"] for item in cloud.client("lambda").list_functions()["Functions"]]
+    yield "buckets", [item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]]
