@@ -17,7 +17,7 @@ PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-image lint format bench render author schema clean
+.PHONY: help run up test test-image lint format bench docs render author schema clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -53,6 +53,9 @@ format: .venv/.ready-dev
 
 render: .venv-author/.ready
 	$(AUTHOR)/python -m workflows.render
+
+docs: .venv/.ready
+	$(BIN)/python docs/generate.py
 
 schema: .venv/.ready
 	$(BIN)/python -m switchyard.recipe_schema > recipes/schema.json

@@ -153,8 +153,8 @@ def next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
         yield f"switchyard invoke {result.endpoint_name} --body {shlex.quote(body)}", "ask the endpoint"
     if not state:
         yield f"switchyard logs {result.name}", "what its states logged"
-    recipe = result.output.get("recipe") if isinstance(result.output, dict) else None
-    if recipe:
+    asked = result.input if isinstance(result.input, dict) else {}
+    if (recipe := asked.get("recipe")) and "data" not in asked and not state:
         yield f"switchyard run {recipe} --set hyperparameters.KEY=VALUE", "try other hyperparameters"
     if not result.cloud_goes_on:
         yield "switchyard up", "a cloud that stays: runs in another terminal use it, endpoints go on"

@@ -33,8 +33,8 @@ class RunResult:
         The execution; no ARN when none was started.
     status
         Its status: `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT`.
-    output
-        The workflow's output; None when there is none.
+    input, output
+        The workflow's; None when there is none.
     metrics, test_metrics
         Measured on the validation data by the training, and on the test data by the batch transform.
     gate
@@ -62,6 +62,7 @@ class RunResult:
     execution_arn: str | None
     name: str
     status: str | None
+    input: Any = None
     output: Any = None
     metrics: dict[str, float] | None = None
     test_metrics: dict[str, float] | None = None
@@ -125,6 +126,7 @@ def result_of(
         execution_arn=arn,
         name=name,
         status=str(tree.status),
+        input=_json(tree.input),
         output=output,
         metrics=known.get("metrics") or find_in_states(tree, "evaluation", "metrics"),
         test_metrics=known.get("test_metrics") or find_in_states(tree, "used", "predictions", "metrics"),

@@ -134,6 +134,18 @@ class SageMakerTask(StateTaskServiceCallback):
             return None
         return _members(action)
 
+    def _eval_parameters(self, env: Any) -> dict[str, Any]:
+        parameters: dict[str, Any] = {}
+        if self.parargs is not None:
+            self.parargs.eval(env=env)
+            parameters = env.stack.pop()
+        # The base class drops what it does not know, and the job would begin without it.
+        unknown = sorted(set(parameters) - _members(self.resource.api_action))
+        if unknown:
+            message = f'The field "{unknown[0]}" is not supported by Step Functions'
+            raise self._failure(env, StatesErrorNameType.StatesRuntime, message)
+        return parameters
+
     def _eval_service_task(
         self,
         env: Any,
@@ -141,10 +153,6 @@ class SageMakerTask(StateTaskServiceCallback):
         normalised_parameters: dict[str, Any],
         state_credentials: Any,
     ) -> None:
-        unknown = sorted(set(normalised_parameters) - _members(self.resource.api_action))
-        if unknown:
-            message = f'The field "{unknown[0]}" is not supported by Step Functions'
-            raise self._failure(env, StatesErrorNameType.StatesRuntime, message)
         client = self.cloud.client_for("sagemaker", state_credentials.role_arn)
         answer = getattr(client, _snake(self.resource.api_action))(**normalised_parameters)
         env.stack.append(_plain(answer))

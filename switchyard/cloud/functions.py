@@ -181,6 +181,7 @@ class Functions:
                 if worker.is_alive():
                     return worker
                 self._all.discard(worker)
+                worker.end()
         worker = _Worker(function, self._identity, self._host)
         with self._lock:
             self._all.add(worker)
@@ -206,7 +207,7 @@ class _Worker:
 
     def is_alive(self) -> bool:
         """Return whether the process can take another invocation."""
-        return self._process.exit_code is None
+        return self._process.exit_code is None and self._api.init_error is None
 
     def invoke(self, payload: bytes) -> Result:
         """Run one invocation, at most for the function's time-out."""
@@ -217,10 +218,10 @@ class _Worker:
         if not self.is_alive():
             self._report_exit()
         if not invocation.done.wait(self._function.timeout):
-            self._process.kill()
             seconds = f"{self._function.timeout:.2f}"
             message = f"RequestId: {request_id} Error: Task timed out after {seconds} seconds"
             invocation.finish(_error("Sandbox.Timedout", message), "Unhandled")
+            self._process.kill()  # only now: the end of the process finishes an invocation too
         milliseconds = (time.time() - began) * 1000
         self._log.write(
             [
@@ -242,7 +243,8 @@ class _Worker:
     def _report_exit(self) -> None:
         code = self._process.exit_code
         status = f"signal: {-code}" if code is not None and code < 0 else f"exit status {code}"
-        self._api.finish(_error("Runtime.ExitError", f"Error: Runtime exited with error: {status}"), "Unhandled")
+        message = f"Error: Runtime exited with error: {status}"
+        self._api.finish(self._api.init_error or _error("Runtime.ExitError", message), "Unhandled")
 
 
 def _environment(function: Function, identity: Identity, runtime_api: str, log: LogStream) -> dict[str, str]:

@@ -10,6 +10,7 @@ import datetime
 import importlib
 import json
 import pickle
+import re
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from switchyard.states_language import flow_problems
 
 _ASL = "moto.stepfunctions.parser.asl"
 _SERVICES = f"{_ASL}.component.state.exec.state_task.service"
+# Names and indexes only: nothing in it can stand for several values.
+_DEFINITE_PATH = re.compile(r"\$(\.\w+|\[\d+\]|\['[^']*'\])*")
 
 # Client names as in AWS's SDK for Java 2.x, which the aws-sdk integration's error names begin with.
 _SDK_ERROR_PREFIXES = {
@@ -56,6 +59,10 @@ def apply() -> None:
     drop_events_after_the_end()
     pass_tls_conditions()
     list_regions_once()
+    select_log_streams_by_prefix()
+    encode_every_output()
+    unwrap_definite_paths()
+    name_failed_queries()
     pass_on_states_errors()
     refuse_dangling_states()
 
@@ -276,6 +283,92 @@ def list_regions_once() -> None:
     AccountSpecificBackend._generate_regions = lambda self, service_name: list(regions())
 
 
+def select_log_streams_by_prefix() -> None:
+    """FilterLogEvents ignores logStreamNamePrefix, so what one job printed cannot be told from the others' lines."""
+    from moto.logs.responses import LogsResponse
+
+    original = LogsResponse.filter_log_events
+
+    def filter_log_events(self: Any) -> Any:
+        prefix = self._get_param("logStreamNamePrefix")
+        group = self.logs_backend.groups.get(self._get_param("logGroupName"))
+        if prefix and group is not None:
+            # An empty list would mean every stream; none of them has the prefix as its name then.
+            names = [name for name in group.streams if name.startswith(prefix)] or [prefix]
+            self.body = json.dumps({**json.loads(self.body), "logStreamNames": names})
+        return original(self)
+
+    LogsResponse.filter_log_events = filter_log_events
+
+
+def encode_every_output() -> None:
+    """An output that is a string comes bare, and one that is null not at all; every output is JSON."""
+    from moto.stepfunctions.responses import StepFunctionResponse
+
+    original = StepFunctionResponse.describe_execution
+
+    def describe_execution(self: Any) -> Any:
+        answer = original(self)
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        if execution.status == "SUCCEEDED" and (execution.output is None or isinstance(execution.output, str)):
+            answer.result["output"] = json.dumps(execution.output)
+        return answer
+
+    StepFunctionResponse.describe_execution = describe_execution
+
+
+def unwrap_definite_paths() -> None:
+    """A path such as ``$.metrics[0].Value`` names one thing, yet the value comes as a list of one."""
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    original = json_path.extract_json
+
+    def extract_json(path: str, data: Any) -> Any:
+        if _DEFINITE_PATH.fullmatch(path):
+            matches = json_path.parse(path).find(data)
+            if len(matches) == 1:
+                return matches[0].value
+        return original(path, data)
+
+    json_path.extract_json = extract_json
+    _replace_imported("extract_json", original, extract_json)
+
+
+def name_failed_queries() -> None:
+    """A JSONata expression that fails is a States.Runtime error, so no Catch of the query's error matches it."""
+    from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEvent,
+        FailureEventException,
+    )
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+        StatesErrorNameType,
+    )
+    from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+    from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
+
+    original = StringJSONata._eval_body
+    kind = StatesErrorNameType.StatesQueryEvaluationError
+
+    def eval_body(self: Any, env: Any) -> None:
+        try:
+            original(self, env)
+        except JSONataException as error:
+            cause = f"The JSONata expression '{self.expression}' could not be evaluated: {error.details}"
+            details = EvaluationFailedEventDetails(error=kind.to_name(), cause=cause)
+            failure = FailureEvent(
+                env=env,
+                error_name=StatesErrorName(typ=kind),
+                event_type=HistoryEventType.EvaluationFailed,
+                event_details=EventDetails(evaluationFailedEventDetails=details),
+            )
+            raise FailureEventException(failure) from error
+
+    StringJSONata._eval_body = eval_body
+
+
 def pass_on_states_errors() -> None:
     """A ``States.`` error that leaves a Parallel, a Map or a Fail state turns into States.Runtime, its cause lost."""
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
@@ -335,9 +428,7 @@ def call_through(client_for: Callable[[str, str | None], Any]) -> None:
 
     original = boto_client.boto_client_for
     boto_client.boto_client_for = boto_client_for
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_ASL) and getattr(module, "boto_client_for", None) is original:
-            module.boto_client_for = boto_client_for  # type: ignore[attr-defined]
+    _replace_imported("boto_client_for", original, boto_client_for)
 
 
 def on_execution_end(listener: Callable[[Any], None]) -> None:
@@ -351,3 +442,10 @@ def on_execution_end(listener: Callable[[Any], None]) -> None:
         threading.Thread(target=listener, args=(self.execution,), daemon=True).start()
 
     BaseExecutionWorkerCommunication.terminated = terminated
+
+
+def _replace_imported(name: str, original: Any, replacement: Any) -> None:
+    """Put `replacement` where the interpreter's modules have imported `original` by its name."""
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith(_ASL) and getattr(module, name, None) is original:
+            setattr(module, name, replacement)

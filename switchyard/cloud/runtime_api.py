@@ -42,6 +42,7 @@ class RuntimeApi:
     def __init__(self) -> None:
         self._pending: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._current: Invocation | None = None
+        self.init_error: bytes | None = None
         self._server = _Server(self)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -50,6 +51,8 @@ class RuntimeApi:
         """Hand an invocation to the worker."""
         self._current = invocation
         self._pending.put(invocation)
+        if self.init_error is not None:
+            self.fail(self.init_error)
 
     def next(self) -> Invocation | None:
         """Wait for the next invocation; None when the worker is to end."""
@@ -59,6 +62,11 @@ class RuntimeApi:
         """Finish the invocation that the worker has, if it has one."""
         if self._current is not None:
             self._current.finish(answer, error)
+
+    def fail(self, error: bytes) -> None:
+        """Note that the function could not be loaded, which is the answer to whatever the worker is given."""
+        self.init_error = error
+        self.finish(error, "Unhandled")
 
     def close(self) -> None:
         """Stop serving, without waiting for it."""
@@ -109,8 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
         if match is None and self.path != f"{_PREFIX}/init/error":
             self._answer(404)
             return
-        failed = match is None or match.group(2) == "error"
-        self.server.api.finish(body, "Unhandled" if failed else None)
+        if match is None:
+            self.server.api.fail(body)
+        else:
+            self.server.api.finish(body, "Unhandled" if match.group(2) == "error" else None)
         self._answer(202)
 
     def log_message(self, *_: object) -> None:

@@ -17,6 +17,7 @@ import boto3
 import pytest
 import yaml
 from botocore.config import Config
+
 from switchyard.project import Project
 from switchyard.publish import publish
 
@@ -101,9 +102,7 @@ class Site:
                 each["EndpointConfigName"]
                 for each in sagemaker.list_endpoint_configs(MaxResults=100)["EndpointConfigs"]
             ),
-            "endpoints": sorted(
-                each["EndpointName"] for each in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
-            ),
+            "endpoints": sorted(each["EndpointName"] for each in sagemaker.list_endpoints(MaxResults=100)["Endpoints"]),
         }
 
 

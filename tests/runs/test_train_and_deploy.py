@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from switchyard.project import Project
 
+from switchyard.project import Project
 from tests.runs.conftest import Caller, Site, add_recipe
 
 PATIENT = "59,2,32.1,101,157,93.2,38,4,4.8598,87"
@@ -135,7 +135,9 @@ def test_a_model_that_breaks_at_load_leaves_the_old_one_serving(site: Site, proj
     site.start("steady", "steady-1").wait()
     served = site.invoke("steady", PATIENT)
     before = site.made()
-    add_recipe(project, "steady", scripts={"inference.py": "def model_fn(model_dir):\n    raise OSError('bad model')\n"})
+    add_recipe(
+        project, "steady", scripts={"inference.py": "def model_fn(model_dir):\n    raise OSError('bad model')\n"}
+    )
     site.publish(project, "steady")
 
     with Caller(site, "steady", PATIENT) as caller:

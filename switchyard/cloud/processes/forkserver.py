@@ -19,7 +19,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from switchyard.cloud.processes import wire
@@ -87,10 +87,11 @@ def _reap(connection: socket.socket, children: dict[int, int]) -> None:
             return
         identifier = children.pop(pid, None)
         if identifier is not None:
+            _end([pid])  # what it left running ends with it, as in a container
             wire.send(connection, {"id": identifier, "exit_code": os.waitstatus_to_exitcode(status)})
 
 
-def _end(children: dict[int, int]) -> None:
+def _end(children: Iterable[int]) -> None:
     for pid in children:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

@@ -106,7 +106,7 @@ class SageMaker:
             answer = self._handler(operation)(request)
         except SageMakerError as error:
             return error.status, json.dumps({"__type": error.code, "message": error.message}).encode()
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
             return 400, json.dumps({"__type": "SerializationException", "message": str(error)}).encode()
         return 200, json.dumps(_without_nulls(_shaped(operation, answer)), default=_as_json).encode()
 

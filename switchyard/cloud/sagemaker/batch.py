@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Row = list[Any]
+SHOWN_BYTES = 80
 _INDEX = re.compile(r"\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*")
 
 
@@ -52,8 +53,17 @@ def mini_batches(lines: Iterable[bytes], most_bytes: int, *, single: bool) -> It
 
 
 def parse_row(record: bytes) -> Row:
-    """Read one CSV record."""
-    return next(csv.reader([record.decode("utf-8").rstrip("\r\n")]), [])
+    """Read one CSV record.
+
+    Raises
+    ------
+    FilterError
+        It is not CSV in UTF-8.
+    """
+    try:
+        return next(csv.reader([record.decode("utf-8").rstrip("\r\n")]), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FilterError(f"the record {record[:SHOWN_BYTES]!r} is not CSV: {error}") from None
 
 
 def format_row(row: Row) -> bytes:
@@ -72,14 +82,23 @@ def split_answer(answer: bytes, content_type: str, records: int) -> list[Row]:
         There is not one prediction for each record, so they cannot be joined.
     """
     if content_type.startswith("application/json"):
-        document = json.loads(answer)
-        values = next(iter(document.values())) if isinstance(document, dict) else document
-        rows = [value if isinstance(value, list) else [value] for value in values]
+        rows = _json_rows(answer)
     else:
         rows = [parse_row(line) for line in answer.splitlines() if line.strip()]
     if len(rows) != records:
         raise FilterError(f"the model answered {len(rows)} predictions for {records} records; they cannot be joined")
     return rows
+
+
+def _json_rows(answer: bytes) -> list[Row]:
+    try:
+        document = json.loads(answer)
+    except ValueError as error:
+        raise FilterError(f"the model answered what is not JSON, though it says so: {error}") from None
+    values = next(iter(document.values()), None) if isinstance(document, dict) else document
+    if not isinstance(values, list):
+        raise FilterError("the model answered JSON without a list of predictions; they cannot be joined")
+    return [value if isinstance(value, list) else [value] for value in values]
 
 
 def _pick(part: str, path: str) -> Callable[[Row], Row]:

@@ -9,7 +9,6 @@ import itertools
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -55,6 +54,7 @@ class Variant:
         container = Container(context.home / "containers" / f"endpoint-{endpoint}-{self.name}-{number}")
         self.server = ModelServer(context, model, container, self.log)
         self.forwarder: Forwarder
+        self.ended = threading.Event()
         self._under_way = 0
         self._idle = threading.Condition()
 
@@ -77,6 +77,7 @@ class Variant:
 
     def stop(self) -> None:
         """End the server once the requests under way have been answered."""
+        self.ended.set()
         with self._idle:
             self._idle.wait_for(lambda: self._under_way == 0, DRAIN_SECONDS)
         self.server.stop(grace=0)
@@ -122,6 +123,7 @@ class Endpoint:
         self.config_name: str = request["EndpointConfigName"]
         self._config(self.config_name)  # an unknown one is refused before anything is made
         self._variants: dict[str, Variant] = {}
+        self._starting: list[Variant] = []
         self._lock = threading.RLock()
         self._settled = threading.Event()
 
@@ -163,6 +165,7 @@ class Endpoint:
     def close(self) -> None:
         """Let go of everything at once, at the cloud's own end."""
         for variant in self._variants.values():
+            variant.ended.set()
             variant.server.stop(grace=0)
 
     def wait_until_settled(self, timeout: float) -> bool:
@@ -250,6 +253,8 @@ class Endpoint:
     def _delete(self) -> None:
         with self._lock:
             old, self._variants = self._variants, {}
+            starting = {variant.name: variant for variant in self._starting}
+        _stop(starting)
         _stop(old)
         self._settled.set()
 
@@ -259,8 +264,10 @@ class Endpoint:
             Variant(self._context, self.name, definition, self._model(definition["ModelName"]))
             for definition in definitions
         ]
+        self._starting = variants
         with ThreadPoolExecutor(max_workers=len(variants)) as pool:
             results = [pool.submit(variant.start) for variant in variants]
+        self._starting = []
         errors = [(variant, result.exception()) for variant, result in zip(variants, results, strict=True)]
         failed = [(variant, error) for variant, error in errors if error is not None]
         if failed:
@@ -279,16 +286,18 @@ class Endpoint:
     def _keep_alive(self, variant: Variant) -> None:
         """Start a server that died while it served anew, as SageMaker does."""
         while variant.server.wait() is not None:
-            with self._lock:
-                if self._variants.get(variant.name) is not variant:
-                    return
+            if variant.ended.is_set():
+                return
             variant.log.write(["The model's server ended by itself; it is started again."])
-            time.sleep(RESTART_PAUSE_SECONDS)
+            if variant.ended.wait(RESTART_PAUSE_SECONDS):
+                return
             try:
                 variant.start()
             except (ModelServerError, TransferError, UnknownImageError) as error:
                 variant.log.write([f"It did not come up: {error}"])
                 return
+            if variant.ended.is_set():  # the endpoint was deleted, or updated, while it came up
+                variant.server.stop(grace=0)
 
     def _settle(self, status: str) -> None:
         self._move(status)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import signal
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -178,8 +177,6 @@ class Job(ABC):
             process.terminate(self.grace_seconds())
             reader.join()
             raise JobStoppedError
-        # A process that the script left running would hold the output open: it ends with its job.
-        process.send_signal(signal.SIGKILL)
         reader.join()
         self.check_not_stopped()
         return exit_code

@@ -142,11 +142,14 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _download(client: Any, bucket: str, key: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     body = client.get_object(Bucket=bucket, Key=key)["Body"]
-    with path.open("wb") as file:
-        for chunk in body.iter_chunks(CHUNK):
-            file.write(chunk)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            for chunk in body.iter_chunks(CHUNK):
+                file.write(chunk)
+    except OSError as error:
+        raise TransferError(f"ClientError: '{key}' in {bucket} cannot be stored as a file: {error.strerror}") from error
 
 
 def _reason(error: ClientError, uri: str) -> str:

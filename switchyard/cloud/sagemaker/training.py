@@ -21,6 +21,7 @@ from switchyard.cloud.sagemaker.container import (
     decoded_hyperparameters,
     script_arguments,
 )
+from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, last_words
 from switchyard.cloud.sagemaker.s3 import (
     TransferError,
@@ -59,13 +60,13 @@ class TrainingJob(Job):
         self.model_uri: str | None = None
         self.training_started: Any = None
         self.on_stage("Starting")
-        self._patterns = [
-            (definition["Name"], re.compile(definition["Regex"]))
-            for definition in request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        ]
+        definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
+        self._patterns = [(definition["Name"], _pattern(definition)) for definition in definitions]
 
     def on_stage(self, stage: str) -> None:
         """Add a secondary status, with its time and message."""
+        if (self.secondary_status, stage) == ("MaxRuntimeExceeded", "Stopped"):
+            return  # it says already how the job came to its end
         moment = now()
         if self.transitions:
             self.transitions[-1].setdefault("EndTime", moment)
@@ -87,8 +88,9 @@ class TrainingJob(Job):
             )
         self._lay_out(hyperparameters)
         self.check_not_stopped()
-        script = self.container.path("code", str(program))
-        if not script.is_file():
+        code = self.container.folder("code")
+        script = code / str(program)
+        if not script.resolve().is_relative_to(code.resolve()) or not script.is_file():
             raise JobFailedError(f"ClientError: there is no '{program}' in sagemaker_submit_directory")
         self.on_stage("Training")
         self.training_started = now()
@@ -262,6 +264,14 @@ def download_code(s3: Any, container: Container, uri: str | None) -> None:
     download_object(s3, str(uri), archive)
     unpack(archive, container.folder("code"))
     archive.unlink()
+
+
+def _pattern(definition: dict[str, str]) -> re.Pattern[str]:
+    try:
+        return re.compile(definition["Regex"])
+    except re.error as error:
+        metric, regex = definition["Name"], definition["Regex"]
+        raise ValidationError(f"The Regex '{regex}' of the metric '{metric}' is not valid: {error}") from None
 
 
 def _download_channel(s3: Any, container: Container, channel: dict[str, Any]) -> None:

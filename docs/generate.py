@@ -1,0 +1,35 @@
+"""Writes docs/command-line.md from the command line's own help: ``python docs/generate.py``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from typer.main import get_command
+from typer.testing import CliRunner
+
+PAGE = Path(__file__).with_name("command-line.md")
+HEAD = "# The command line\n\nMade by `make docs` from each command's `--help`.\n"
+
+
+def page() -> str:
+    """Return the page as it should be."""
+    os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100", NO_COLOR="1")
+    from switchyard.cli import app
+
+    commands = list(getattr(get_command(app), "commands", {}))
+    return "".join([HEAD, _section([]), *(_section([command]) for command in commands)])
+
+
+def _section(command: list[str]) -> str:
+    from switchyard.cli import app
+
+    text = CliRunner().invoke(app, [*command, "--help"], prog_name="switchyard").stdout
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    while lines and not lines[0]:
+        lines.pop(0)
+    return "\n".join(["", f"## {' '.join(['switchyard', *command])}", "", "```", *lines, "```", ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

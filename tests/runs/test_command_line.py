@@ -1,0 +1,128 @@
+"""The command line as a user meets it: real processes, a real local cloud, real exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from switchyard.project import Project
+from tests.runs.conftest import add_recipe
+
+HOUSING = ["crim", "zn", "indus", "chas", "nox", "age", "rm", "dis", "rad", "tax", "ptratio", "lstat", "medv"]
+
+
+def switchyard(project: Project, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "switchyard", *words],
+        cwd=project.root,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def whole_project(project: Project) -> Project:
+    """Return a copy that has the functions and workflows as well: all that `switchyard run` loads."""
+    root = Path(__file__).resolve().parents[2]
+    for folder in ("lambdas", "workflows"):
+        (project.root / folder).symlink_to(root / folder)
+    return project
+
+
+def test_run_starts_a_cloud_of_its_own_and_leaves_no_process(whole_project: Project) -> None:
+    done = switchyard(whole_project, "run", "diabetes", "--name", "cold", "--json")
+
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert set(result) == {
+        *("execution_arn", "status", "output", "metrics", "endpoint_name", "prediction", "predictions", "model"),
+        *("duration_seconds", "error"),
+    }
+    assert (result["status"], result["output"]["status"], result["error"]) == ("SUCCEEDED", "DEPLOYED", None)
+    assert result["predictions"]["rows"] == 66
+    assert (whole_project.root / result["predictions"]["path"]).is_file()
+    assert (whole_project.root / result["model"]["path"]).is_file()
+    assert isinstance(result["prediction"]["value"], float)
+    assert not (whole_project.root / ".switchyard" / "cloud.json").exists()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_past_run_is_shown_again_not_repeated(whole_project: Project) -> None:
+    first = switchyard(whole_project, "run", "diabetes", "--name", "again", "--json")
+    second = switchyard(whole_project, "run", "diabetes", "--name", "again", "--json")
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert json.loads(first.stdout)["execution_arn"] == json.loads(second.stdout)["execution_arn"]
+    assert json.loads(first.stdout)["metrics"] == json.loads(second.stdout)["metrics"]
+    listed = switchyard(whole_project, "ls")
+    assert listed.stdout.count("again") == 1
+
+
+def test_a_rejected_model_is_exit_code_1(whole_project: Project) -> None:
+    add_recipe(whole_project, "strict", gate=[{"metric": "rmse", "direction": "minimize", "threshold": 1.0}])
+
+    done = switchyard(whole_project, "run", "strict")
+
+    assert done.returncode == 1
+    assert "REJECTED" in done.stdout
+    assert "rmse" in done.stdout
+
+
+def test_a_training_script_that_raises_shows_its_last_line(whole_project: Project) -> None:
+    add_recipe(whole_project, "raises", scripts={"train.py": "raise RuntimeError('out of patience')\n"})
+
+    done = switchyard(whole_project, "run", "raises", "--json")
+
+    assert done.returncode == 1
+    error = json.loads(done.stdout)["error"]
+    assert error["state"] == "Train model"
+    assert "RuntimeError: out of patience" in error["cause"]
+
+
+def test_housing_runs_on_a_csv_of_one_s_own(whole_project: Project, tmp_path: Path) -> None:
+    draw = random.Random(7)
+    lines = [",".join(HOUSING)]
+    for _ in range(400):
+        features = [draw.uniform(0, 10) for _ in HOUSING[:-1]]
+        target = 20 + 3 * features[6] - 2 * features[11] + draw.gauss(0, 1)
+        lines.append(",".join(f"{value:.4f}" for value in [*features, target]))
+    data = tmp_path / "houses.csv"
+    data.write_text("\n".join(lines) + "\n")
+
+    done = switchyard(whole_project, "run", "housing", "--data", str(data), "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["predictions"]["rows"] == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["run", "diabets"], "did you mean 'diabetes'"),
+        (["run", "diabetes", "--set", "hyperparameters.alfa=1"], "hyperparameters.alpha"),
+        (["run", "housing"], "--data"),
+        (["run", "housing", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["start", "TrainAndDeploy", "--input", '{"recipe": '], "line 1"),
+        (["start", "TrainAndDeploy", "--input", "@large.json"], "256"),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2_and_leaves_nothing(whole_project: Project, words: list[str], named: str) -> None:
+    (whole_project.root / "large.json").write_text(json.dumps({"recipe": "x" * 300_000}))
+
+    done = switchyard(whole_project, *words)
+
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (whole_project.root / ".switchyard" / "runs").exists()
