@@ -58,7 +58,7 @@ docs: .venv/.ready
 	$(BIN)/python docs/generate.py
 
 schema: .venv/.ready
-	$(BIN)/python -m switchyard.recipe_schema > recipes/schema.json
+	$(BIN)/python -m switchyard.recipes.schema > recipes/schema.json
 
 author: .venv-author/.ready
 

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SwitchyardError as error:
         return _fail(str(error), error.exit_code)
     except Exception as error:
-        from switchyard.aws_errors import explain
+        from switchyard.aws.errors import explain
 
         known = explain(error)
         if known is not None:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from switchyard import launcher
+from switchyard.aws.target import Target
 from switchyard.errors import SwitchyardError, UsageError
-from switchyard.target import Target
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from switchyard.client import Cloud
-    from switchyard.result import RunResult
-    from switchyard.runs import SavedExecution
+    from switchyard.aws.client import Cloud
+    from switchyard.executions.result import RunResult
+    from switchyard.executions.runs import SavedExecution
 
 app = typer.Typer(
     name="switchyard",
@@ -107,9 +107,9 @@ def run(
     Uses the local cloud that is up, or else starts one for this run.
     Exit code 0: deployed; 1: failed or rejected; 2: wrong usage, nothing was started.
     """
-    from switchyard.aws_errors import explain
-    from switchyard.progress import progress_for
-    from switchyard.run import RunRequest, failed_to_start, run_recipe
+    from switchyard.aws.errors import explain
+    from switchyard.executions.progress import progress_for
+    from switchyard.executions.run import RunRequest, failed_to_start, run_recipe
 
     console = _console(as_json)
     try:
@@ -143,9 +143,9 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start an execution of any workflow."""
-    from switchyard.executions import start_execution
-    from switchyard.inputs import read_input
-    from switchyard.run import check_name, new_name
+    from switchyard.executions.following import start_execution
+    from switchyard.executions.inputs import read_input
+    from switchyard.executions.run import check_name, new_name
 
     document = read_input(input_)
     check_name(name)
@@ -171,7 +171,7 @@ def watch(context: typer.Context, execution: ExecutionName, as_json: AsJson = Fa
     saved = _saved(execution)
     if saved is None or _target(context).aws:
         raise _no_execution(execution, cloud)
-    from switchyard.result import result_of
+    from switchyard.executions.result import result_of
 
     arn = saved.description.get("executionArn", saved.name)
     result = result_of(saved.tree, name=saved.name, arn=arn, folder=saved.folder)
@@ -191,8 +191,8 @@ def list_executions(
     if cloud is not None:
         rows = {execution["name"]: execution for execution in cloud.executions(limit)}
     if not _target(context).aws:
-        from switchyard.client import workflow_name
-        from switchyard.runs import saved_executions
+        from switchyard.aws.client import workflow_name
+        from switchyard.executions.runs import saved_executions
 
         for saved in saved_executions(launcher.find_home())[:limit]:
             workflow = workflow_name(saved.workflow.removeprefix(f"{context.obj.stack}-"))
@@ -263,8 +263,8 @@ def invoke(
     as_json: AsJson = False,
 ) -> None:
     """Ask an endpoint for a prediction."""
-    from switchyard.endpoint import invoke_endpoint
-    from switchyard.inputs import read_body
+    from switchyard.aws.endpoint import invoke_endpoint
+    from switchyard.executions.inputs import read_body
 
     content, detected = read_body(body)
     answer = invoke_endpoint(_connect(context.obj), endpoint, content, content_type or detected)
@@ -318,7 +318,7 @@ def publish(
     from dataclasses import asdict
 
     from switchyard.project import Project
-    from switchyard.publish import publish as publish_recipes
+    from switchyard.publishing.publish import publish as publish_recipes
 
     project = Project.find()
     cloud = _connect(context.obj)
@@ -343,7 +343,7 @@ def check(as_json: AsJson = False) -> None:
     """Check recipes, state machines and the template; nothing is changed, no call is made."""
     from dataclasses import asdict
 
-    from switchyard.check import check as find_problems
+    from switchyard.checks.check import check as find_problems
     from switchyard.project import Project
 
     project = Project.find()
@@ -388,7 +388,7 @@ def _target(context: typer.Context) -> Target:
 
 def _connect(target: Target, *, or_none: bool = False) -> Any:
     """Connect to the cloud that the options name; `or_none` when no local cloud need be up."""
-    from switchyard.client import connect
+    from switchyard.aws.client import connect
 
     cloud = connect(target)
     if cloud is None and not or_none:
@@ -399,13 +399,13 @@ def _connect(target: Target, *, or_none: bool = False) -> Any:
 
 
 def _saved(execution: str) -> SavedExecution | None:
-    from switchyard.runs import saved_execution
+    from switchyard.executions.runs import saved_execution
 
     return saved_execution(launcher.find_home(), execution)
 
 
 def _no_execution(name: str, cloud: Cloud | None) -> UsageError:
-    from switchyard.runs import saved_executions
+    from switchyard.executions.runs import saved_executions
     from switchyard.suggest import suggest
 
     known = {saved.name for saved in saved_executions(launcher.find_home())}
@@ -415,8 +415,8 @@ def _no_execution(name: str, cloud: Cloud | None) -> UsageError:
 
 
 def _watch(cloud: Cloud, execution_arn: str, as_json: bool) -> None:
-    from switchyard.progress import progress_for
-    from switchyard.run import follow_to_result
+    from switchyard.executions.progress import progress_for
+    from switchyard.executions.run import follow_to_result
 
     console = _console(as_json)
     name = execution_arn.rsplit(":", 1)[-1]
@@ -429,9 +429,9 @@ def _watch(cloud: Cloud, execution_arn: str, as_json: bool) -> None:
 
 
 def _logs_of(context: typer.Context, execution: str, state: str | None) -> dict[str, list[str]]:
-    from switchyard.executions import read_new_events
-    from switchyard.history import build_tree
-    from switchyard.logs import saved_logs, state_logs
+    from switchyard.executions.following import read_new_events
+    from switchyard.executions.history import build_tree
+    from switchyard.executions.logs import saved_logs, state_logs
     from switchyard.suggest import suggest
 
     cloud = _connect(context.obj, or_none=True)
@@ -461,7 +461,7 @@ def _console(as_json: bool) -> Console:
 
 
 def _show_run(result: RunResult, console: Console, as_json: bool) -> None:
-    from switchyard.report import show_result
+    from switchyard.executions.report import show_result
 
     show_result(result, console)
     if as_json:
@@ -489,7 +489,7 @@ def _print_executions(executions: list[dict[str, Any]]) -> None:
 
     from rich.table import Table
 
-    from switchyard.progress import format_seconds
+    from switchyard.executions.progress import format_seconds
 
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("execution", no_wrap=True, overflow="fold")  # names are for copying

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from switchyard.client import connect_local
+from switchyard.aws.client import connect_local
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import ChildCloud, RunningCloud, find_cloud, find_home, free_port, kept_up, probe, start_cloud
 from switchyard.project import Project
@@ -18,7 +18,7 @@ from switchyard.project import Project
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from switchyard.client import Cloud
+    from switchyard.aws.client import Cloud
 
 
 def up(*, port: int, template: Path | None, time_scale: float) -> None:

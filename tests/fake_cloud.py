@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from switchyard.client import Cloud
-from switchyard.history import build_tree
+from switchyard.aws.client import Cloud
+from switchyard.executions.history import build_tree
 from tests.recorded import DEFINITION, recorded
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:switchyard-train-and-deploy"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from switchyard.history import ExecutionTree, build_tree
+from switchyard.executions.history import ExecutionTree, build_tree
 
 HISTORIES = Path(__file__).parent / "histories"
 DEFINITION = json.loads((Path(__file__).parents[1] / "workflows/train_and_deploy.asl.json").read_text())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.check import Problem, check
+from switchyard.checks.check import Problem, check
 from switchyard.project import Project
 from tests.sample_project import TASK, TEMPLATE, SampleProject, definition
 

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from switchyard import client, executions, launcher, run
+from switchyard import launcher
 from switchyard.__main__ import main
+from switchyard.aws import client
+from switchyard.aws.target import Target
 from switchyard.errors import DataError
-from switchyard.result import RunResult
-from switchyard.target import Target
+from switchyard.executions import following as executions
+from switchyard.executions import run
+from switchyard.executions.result import RunResult
 from tests.fake_cloud import EXECUTION, FakeCloud, refusal
 from tests.recorded import DEFINITION, recorded
 from tests.sample_project import SampleProject
@@ -52,7 +55,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     fake = FakeCloud()
     monkeypatch.setattr(client, "connect", lambda *_arguments, **_options: fake)
     monkeypatch.setattr(run, "connect", lambda *_arguments, **_options: fake)
-    monkeypatch.setattr("switchyard.publish.publish", lambda *_arguments, **_options: [])
+    monkeypatch.setattr("switchyard.publishing.publish.publish", lambda *_arguments, **_options: [])
     return fake
 
 
@@ -145,7 +148,7 @@ def test_it_starts_as_a_module_and_fails_without_a_traceback():
 
 def test_asking_for_help_loads_none_of_the_heavy_libraries():
     code = "import sys; from switchyard.__main__ import main; main(['run', '--help']); "
-    code += "print(sorted({'boto3', 'botocore', 'moto', 'yaml', 'switchyard.recipe'} & set(sys.modules)))"
+    code += "print(sorted({'boto3', 'botocore', 'moto', 'yaml', 'switchyard.recipes.loading'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
 
@@ -280,7 +283,7 @@ def test_a_run_is_one_json_document(call: Call, cloud: FakeCloud):
 
 
 def test_a_run_passes_on_what_it_is_asked_for(call: Call, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("switchyard.publish.upload_data", lambda *_, **__: "s3://data/trees.csv")
+    monkeypatch.setattr("switchyard.publishing.publish.upload_data", lambda *_, **__: "s3://data/trees.csv")
     data = Path("mine.csv")
     data.write_bytes(Path("recipes/data/trees.csv").read_bytes())
     call("run", "trees", "--name", "n", "--data", str(data), "--set", "hyperparameters.alpha=0.5")

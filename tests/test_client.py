@@ -13,13 +13,13 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, NoR
 from botocore.stub import Stubber
 
 from switchyard import launcher
-from switchyard.aws_errors import explain
-from switchyard.client import Cloud, Preparation, connect, connect_local
-from switchyard.endpoint import invoke_endpoint
+from switchyard.aws.client import Cloud, Preparation, connect, connect_local
+from switchyard.aws.endpoint import invoke_endpoint
+from switchyard.aws.errors import explain
+from switchyard.aws.target import Target
 from switchyard.errors import SwitchyardError, UsageError
-from switchyard.executions import SavedRun, follow, read_new_events, start_execution
+from switchyard.executions.following import SavedRun, follow, read_new_events, start_execution
 from switchyard.launcher import RunningCloud
-from switchyard.target import Target
 from tests.fake_cloud import EXECUTION, MACHINE, FakeCloud, refusal
 from tests.recorded import recorded
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from switchyard.history import (
+from switchyard.executions.history import (
     Status,
     build_tree,
     failed_state,

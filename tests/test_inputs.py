@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from switchyard.errors import UsageError
-from switchyard.inputs import MAX_INPUT_BYTES, read_body, read_input
+from switchyard.executions.inputs import MAX_INPUT_BYTES, read_body, read_input
 
 
 def test_json_is_read_from_the_option_and_from_a_file(tmp_path: Path):

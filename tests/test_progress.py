@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from switchyard.history import Status, build_tree
-from switchyard.progress import (
+from switchyard.executions.history import Status, build_tree
+from switchyard.executions.progress import (
     LiveProgress,
     PlainProgress,
     format_seconds,

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from switchyard.errors import DataError, PublishError, RecipeError, UsageError
-from switchyard.publish import Published, document_hash, publish, upload_data
-from switchyard.recipe import Recipe
-from switchyard.source import Source
+from switchyard.publishing.publish import Published, document_hash, publish, upload_data
+from switchyard.publishing.source import Source
+from switchyard.recipes.loading import Recipe
 from tests.sample_project import SampleProject, recipe_document, table
 
 RECIPE = Recipe.model_validate(recipe_document())

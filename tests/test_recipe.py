@@ -13,9 +13,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from switchyard.errors import ImageError, RecipeError, SwitchyardError, UsageError
-from switchyard.images import image_uri
-from switchyard.recipe import Recipe, apply_set, find_recipe, load_recipe
-from switchyard.recipe_schema import recipe_schema
+from switchyard.recipes.images import image_uri
+from switchyard.recipes.loading import Recipe, apply_set, find_recipe, load_recipe
+from switchyard.recipes.schema import recipe_schema
 from tests.sample_project import SampleProject, recipe_document
 
 ROOT = Path(__file__).parents[1]
@@ -355,7 +355,7 @@ def test_an_unknown_image_is_answered_with_what_there_is(arguments, message):
 
 def test_the_published_schema_is_the_model():
     committed = (ROOT / "recipes/schema.json").read_text()
-    assert committed == recipe_schema(), "run: python -m switchyard.recipe_schema > recipes/schema.json"
+    assert committed == recipe_schema(), "run: python -m switchyard.recipes.schema > recipes/schema.json"
 
 
 def test_only_wrong_usage_exits_with_2():
@@ -364,7 +364,7 @@ def test_only_wrong_usage_exits_with_2():
 
 def test_reading_recipes_loads_no_heavy_library():
     code = (
-        "import sys, switchyard.recipe, switchyard.publish, switchyard.check\n"
+        "import sys, switchyard.recipes.loading, switchyard.publishing.publish, switchyard.checks.check\n"
         "print({'boto3', 'botocore', 'moto', 'samtranslator', 'sklearn', 'statelint'} & sys.modules.keys())"
     )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Where AWS keeps the images that recipes name: `switchyard/images.json`, from the SageMaker SDK's own data.
+"""Where AWS keeps the images that recipes name: `switchyard/recipes/images.json`, from the SageMaker SDK's own data.
 
 Publishing a recipe must not need the SDK, so what it knows is written down once, for every region.
 """

@@ -1,7 +1,7 @@
 """Write the state machines out: `python -m workflows.render [--check]`.
 
 Each module here that has a `definition()` becomes `<module>.asl.json` beside it, and the table of images
-becomes `switchyard/images.json`. Both are committed: AWS and the local cloud read them, and neither needs the
+becomes `switchyard/recipes/images.json`. Both are committed: AWS and the local cloud read them, and neither needs the
 SDK that wrote them. `--check` writes nothing, and fails when a committed file is not what would be written.
 """
 
@@ -72,7 +72,7 @@ def rendered() -> Iterator[tuple[Path, str]]:
             definition = _readable(module.definition())
             yield module_path.with_suffix(".asl.json"), json.dumps(definition, indent=2) + "\n"
     images = importlib.import_module("workflows.images").images()
-    yield ROOT / "switchyard/images.json", json.dumps(images, indent=2, sort_keys=True) + "\n"
+    yield ROOT / "switchyard/recipes/images.json", json.dumps(images, indent=2, sort_keys=True) + "\n"
 
 
 def _forget_this_machine() -> None:

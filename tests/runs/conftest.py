@@ -19,7 +19,7 @@ import yaml
 from botocore.config import Config
 
 from switchyard.project import Project
-from switchyard.publish import publish
+from switchyard.publishing.publish import publish
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 60

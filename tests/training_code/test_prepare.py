@@ -124,9 +124,7 @@ def test_several_files_are_one_table(prepare: ModuleType, tmp_path: Path) -> Non
         pytest.param(GOOD.replace(",", " , "), id="padded numbers"),
     ],
 )
-def test_harmless_spellings_of_csv_are_read(
-    prepare: ModuleType, tmp_path: Path, content: str | bytes
-) -> None:
+def test_harmless_spellings_of_csv_are_read(prepare: ModuleType, tmp_path: Path, content: str | bytes) -> None:
     put(tmp_path, data=content)
     assert prepare.main(arguments(tmp_path)) == 0
     assert sorted(read_splits(tmp_path)) == [[i * 2.0, float(i), i * 0.1] for i in range(20)]

@@ -40,9 +40,7 @@ def refusal(train: ModuleType, channels: Path, tmp_path: Path, capsys: pytest.Ca
     return run
 
 
-def test_a_training_job_reports_its_metrics_and_saves_the_model(
-    scripts: Path, channels: Path, tmp_path: Path
-) -> None:
+def test_a_training_job_reports_its_metrics_and_saves_the_model(scripts: Path, channels: Path, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "SM_CHANNEL_TRAIN": str(channels / "train"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-IMAGES = json.loads((Path(__file__).parents[2] / "switchyard/images.json").read_text())
+IMAGES = json.loads((Path(__file__).parents[2] / "switchyard/recipes/images.json").read_text())
 
 
 def test_scikit_learn_1_4_2_is_where_aws_documents_it():

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from switchyard.history import ExecutionTree, Status, failed_state, failure_reason, find_in_states
-from switchyard.logs import readable_lines, state_logs
-from switchyard.runs import SavedExecution
+from switchyard.executions.history import ExecutionTree, Status, failed_state, failure_reason, find_in_states
+from switchyard.executions.logs import readable_lines, state_logs
+from switchyard.executions.runs import SavedExecution
 
 if TYPE_CHECKING:
-    from switchyard.client import Cloud
+    from switchyard.aws.client import Cloud
 
 _LOG_LINES = 15
 # Enough for the first row of any table.

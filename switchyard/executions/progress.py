@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from switchyard.history import ExecutionTree, Status, failure_reason
+from switchyard.executions.history import ExecutionTree, Status, failure_reason
 
 if TYPE_CHECKING:
-    from switchyard.history import Branch, StateVisit
+    from switchyard.executions.history import Branch, StateVisit
 
 # Narrower than this, branches are put below one another.
 _BRANCH_COLUMNS = 38

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from switchyard.history import Status
-from switchyard.progress import format_seconds
-from switchyard.result import error_reason
+from switchyard.executions.history import Status
+from switchyard.executions.progress import format_seconds
+from switchyard.executions.result import error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from switchyard.result import RunResult
+    from switchyard.executions.result import RunResult
 
 _SHOWN_FEATURES = 6
 _COMMAND_COLUMNS = 64

@@ -1,10 +1,10 @@
-"""The JSON Schema of recipes, for editors: `python -m switchyard.recipe_schema > recipes/schema.json`."""
+"""The JSON Schema of recipes, for editors: `python -m switchyard.recipes.schema > recipes/schema.json`."""
 
 from __future__ import annotations
 
 import json
 
-from switchyard.recipe_model import Recipe
+from switchyard.recipes.model import Recipe
 
 
 def recipe_schema() -> str:

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from switchyard.dataset import open_dataset
 from switchyard.errors import ImageError, RecipeError
-from switchyard.images import image_uri
-from switchyard.objects import S3Object, get, put, put_missing
 from switchyard.problem import Problem
-from switchyard.recipe import find_recipe
-from switchyard.source import ARCHIVE_NAME, Source
+from switchyard.publishing.objects import S3Object, get, put, put_missing
+from switchyard.publishing.source import ARCHIVE_NAME, Source
+from switchyard.recipes.dataset import open_dataset
+from switchyard.recipes.images import image_uri
+from switchyard.recipes.loading import find_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from switchyard.project import Project
-    from switchyard.recipe import Recipe
+    from switchyard.recipes.loading import Recipe
 
 
 @dataclass(frozen=True)

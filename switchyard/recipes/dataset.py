@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from switchyard.recipe_model import Data, Split
+    from switchyard.recipes.model import Data, Split
 
 SPLITS = ("train", "validation", "test")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchyard.definition_check import check_definition
+from switchyard.checks.definition import check_definition
+from switchyard.checks.template import Template, check_template, read_template
 from switchyard.errors import RecipeError
 from switchyard.problem import Problem
-from switchyard.recipe import load_recipe
-from switchyard.template_check import Template, check_template, read_template
+from switchyard.recipes.loading import load_recipe
 
 if TYPE_CHECKING:
     from switchyard.project import Project

@@ -17,11 +17,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoRegionError
 
-from switchyard.aws_errors import error_code
+from switchyard.aws.errors import error_code
+from switchyard.aws.target import Target
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import RunningCloud, find_cloud, find_home, probe
 from switchyard.suggest import suggest
-from switchyard.target import Target
 
 LOCAL_REGION = "us-east-1"
 _MACHINE_OUTPUT = "StateMachineArn"

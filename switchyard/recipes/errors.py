@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from switchyard.problem import Problem
-from switchyard.recipe_model import Recipe
+from switchyard.recipes.model import Recipe
 from switchyard.suggest import suggest
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from switchyard.definition_check import placeholders
+from switchyard.checks.definition import placeholders
 from switchyard.problem import Problem
 from switchyard.suggest import suggest
 from switchyard.yaml_text import UniqueKeyLoader, YamlError, load_yaml

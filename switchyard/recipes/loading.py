@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from switchyard.errors import ImageError, RecipeError, UsageError
-from switchyard.images import check_image
-from switchyard.overrides import apply_set
 from switchyard.problem import Problem
-from switchyard.recipe_errors import explain
-from switchyard.recipe_model import Recipe
+from switchyard.recipes.errors import explain
+from switchyard.recipes.images import check_image
+from switchyard.recipes.model import Recipe
+from switchyard.recipes.overrides import apply_set
 from switchyard.suggest import suggest
 from switchyard.yaml_text import YamlError, load_yaml
 

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from switchyard import launcher
-from switchyard.client import Cloud, Preparation, connect, connect_local
+from switchyard.aws.client import Cloud, Preparation, connect, connect_local
 from switchyard.errors import SwitchyardError, UsageError
-from switchyard.executions import SavedRun, check_same_input, follow, start_execution
-from switchyard.history import ExecutionTree, Status, build_tree
+from switchyard.executions.following import SavedRun, check_same_input, follow, start_execution
+from switchyard.executions.history import ExecutionTree, Status, build_tree
+from switchyard.executions.result import RunResult, result_of
+from switchyard.executions.runs import SavedExecution, saved_execution
 from switchyard.project import Project
-from switchyard.result import RunResult, result_of
-from switchyard.runs import SavedExecution, saved_execution
 
 if TYPE_CHECKING:
-    from switchyard.history import Job
-    from switchyard.progress import Progress
-    from switchyard.recipe_model import Recipe
-    from switchyard.target import Target
+    from switchyard.aws.target import Target
+    from switchyard.executions.history import Job
+    from switchyard.executions.progress import Progress
+    from switchyard.recipes.model import Recipe
 
 WORKFLOW = "TrainAndDeploy"
 # How often to look at an execution, and at a SageMaker job: AWS counts requests, this machine does not.
@@ -80,7 +80,7 @@ def run_recipe(
     name = check_name(request.name)
     preparation = None if target.aws else Preparation()
     project = Project.find()
-    from switchyard.recipe import apply_set, find_recipe
+    from switchyard.recipes.loading import apply_set, find_recipe
 
     recipe = find_recipe(request.recipe, project.root)
     overrides = apply_set(recipe, request.settings)
@@ -201,7 +201,7 @@ def _check_data(recipe: Recipe, data: str | None) -> None:
             raise UsageError(f"recipe {recipe.name!r} has no data of its own; give --data PATH or s3://...")
     elif not data.startswith("s3://"):
         # While the cloud starts: bad data is refused before anything is made.
-        from switchyard.dataset import open_dataset
+        from switchyard.recipes.dataset import open_dataset
 
         open_dataset(Path(data).expanduser(), recipe.data)
 
@@ -256,7 +256,7 @@ def _publish(
     progress: Progress,
 ) -> dict[str, Any]:
     """Put recipe, code and data into the buckets, and give the run's input."""
-    from switchyard.publish import publish, upload_data
+    from switchyard.publishing.publish import publish, upload_data
 
     s3, data_bucket = cloud.client("s3"), cloud.output("DataBucketName")
     document: dict[str, Any] = {"recipe": recipe.name}
@@ -288,7 +288,7 @@ def _check_saved(saved: SavedExecution, recipe: Recipe, data: str | None, overri
 
 def _uploaded_as(saved: SavedExecution, recipe: Recipe, data: str) -> str:
     """Give the earlier run's URI when this is the same data: the URI holds the content's hash."""
-    from switchyard.dataset import open_dataset
+    from switchyard.recipes.dataset import open_dataset
 
     earlier = str(saved.input.get("data", "")) if isinstance(saved.input, dict) else ""
     content_hash = open_dataset(Path(data).expanduser(), recipe.data).content_hash()

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from switchyard.history import ExecutionTree, build_tree, read_time
+from switchyard.executions.history import ExecutionTree, build_tree, read_time
 
 # What the local cloud replaces by '_' when it names a file after a state.
 _NOT_IN_FILE_NAMES = re.compile(r"[^\w .?!,-]")

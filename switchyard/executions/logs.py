@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from switchyard.aws_errors import error_code
+from switchyard.aws.errors import error_code
 
 if TYPE_CHECKING:
-    from switchyard.client import Cloud
-    from switchyard.history import ExecutionTree, StateVisit
-    from switchyard.runs import SavedExecution
+    from switchyard.aws.client import Cloud
+    from switchyard.executions.history import ExecutionTree, StateVisit
+    from switchyard.executions.runs import SavedExecution
 
 # Lines may reach CloudWatch a little before or after the state that they belong to.
 _SLACK = timedelta(seconds=2)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from switchyard.aws_errors import error_code, error_message
+from switchyard.aws.errors import error_code, error_message
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.suggest import suggest
 
 if TYPE_CHECKING:
-    from switchyard.client import Cloud
+    from switchyard.aws.client import Cloud
 
 
 @dataclass(frozen=True)

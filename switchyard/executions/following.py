@@ -13,12 +13,12 @@ from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from switchyard.aws_errors import error_code, error_message
+from switchyard.aws.errors import error_code, error_message
 from switchyard.errors import UsageError
-from switchyard.inputs import check_size
+from switchyard.executions.inputs import check_size
 
 if TYPE_CHECKING:
-    from switchyard.client import Cloud
+    from switchyard.aws.client import Cloud
 
 _PAGE_EVENTS = 100
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from switchyard.errors import UsageError
-from switchyard.recipe_errors import explain, section_at
-from switchyard.recipe_model import Recipe
+from switchyard.recipes.errors import explain, section_at
+from switchyard.recipes.model import Recipe
 from switchyard.suggest import suggest
 from switchyard.yaml_text import YamlError, load_yaml
 

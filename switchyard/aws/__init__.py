@@ -1,0 +1,1 @@
+"""How the tools reach AWS, or the local cloud, which answers alike."""

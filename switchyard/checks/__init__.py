@@ -1,0 +1,1 @@
+"""Finds what is wrong in a project before anything is deployed."""

@@ -1,0 +1,1 @@
+"""Executions: started, followed, shown, and read again later."""

@@ -1,0 +1,1 @@
+"""Recipes: their model, how they are read, and what a run may change in them."""
