@@ -14,6 +14,7 @@ from switchyard.aws.client import connect_local
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import ChildCloud, RunningCloud, find_cloud, find_home, free_port, kept_up, probe, start_cloud
 from switchyard.project import Project
+from switchyard.publishing.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +40,10 @@ def up(*, port: int, template: Path | None, time_scale: float) -> None:
         When the port is taken, there is no template, or a cloud runs here already.
     """
     home = find_home()
+    project = None
     if template is None:
-        template = Project.find().template
+        project = Project.find()
+        template = project.template
     elif not template.is_file():
         raise UsageError(f"--template {template}: there is no such file")
     _check_free(home, port)
@@ -52,7 +55,11 @@ def up(*, port: int, template: Path | None, time_scale: float) -> None:
         with console.status("Starting the local cloud …") if console.is_terminal else contextlib.nullcontext():
             running = child.wait_until_ready()
         with kept_up(home, running):
-            _welcome(console, running, template, home)
+            cloud = connect_local(running)
+            _say_what_is_loaded(console, cloud, running, template)
+            if project is not None:
+                _publish(console, cloud, project)
+            _say_how_to_use_it(console, cloud, running, home)
             _wait(child, home)
     except KeyboardInterrupt:
         console.print("\nStopping the local cloud: its jobs and endpoints end with it.")
@@ -77,8 +84,25 @@ def _wait(child: ChildCloud, home: Path) -> None:
     raise SwitchyardError(f"the local cloud ended by itself, with exit code {exit_code}; see {home / 'cloud.log'}")
 
 
-def _welcome(console: Console, running: RunningCloud, template: Path, home: Path) -> None:
-    cloud = connect_local(running)
+def _publish(console: Console, cloud: Cloud, project: Project) -> None:
+    """Publish the recipes, so that executions can start at once; a broken one does not stop the cloud."""
+    for name in project.recipe_names():
+        try:
+            publish(
+                project,
+                s3=cloud.client("s3"),
+                artifact_bucket=cloud.output("ArtifactBucketName"),
+                data_bucket=cloud.output("DataBucketName"),
+                region=cloud.region,
+                recipes=[name],
+            )
+        except SwitchyardError as error:
+            console.print(Text(f"  recipe {name} is not published: {error}", style="yellow"), soft_wrap=True)
+        else:
+            console.print(Text.assemble((f"  {'recipe':<15}", "bold"), name))
+
+
+def _say_what_is_loaded(console: Console, cloud: Cloud, running: RunningCloud, template: Path) -> None:
     console.print(Text.assemble("The local cloud is up at ", (running.endpoint_url, "bold green")), soft_wrap=True)
     console.print()
     console.print(f"Loaded from {template}:", soft_wrap=True)
@@ -87,6 +111,9 @@ def _welcome(console: Console, running: RunningCloud, template: Path, home: Path
         console.print(Text.assemble((f"  {what:<15}", "bold"), shown or "none"), soft_wrap=True)
     for resource in running.unsupported:
         console.print(Text(f"  not supported here, left out: {resource}", style="yellow"), soft_wrap=True)
+
+
+def _say_how_to_use_it(console: Console, cloud: Cloud, running: RunningCloud, home: Path) -> None:
     console.print()
     console.print("For other AWS clients (any credentials will do):")
     console.print(
