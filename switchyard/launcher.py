@@ -14,6 +14,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,11 +216,11 @@ class ChildCloud:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        try:
-            self.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        # `wait` with a time-out would look only every 50 ms.
+        late = threading.Timer(_STOP_SECONDS, self.process.kill)
+        late.start()
+        self.process.wait()
+        late.cancel()
         if self._errors.closed:
             return ""
         with self._errors:

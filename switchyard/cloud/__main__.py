@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ DEFAULT_TIME_SCALE = 0.01
 
 def main() -> None:
     """Start the cloud, say where it listens, and serve until SIGTERM or Ctrl-C."""
+    # A thousand modules are about to be imported: nothing of them is garbage.
+    gc.disable()
     options = _options()
     try:
         listening = socket.create_server(("127.0.0.1", options.port), backlog=512)
@@ -42,6 +45,8 @@ def main() -> None:
             _refuse(str(error), 1)
         state = {"endpoint_url": cloud.endpoint_url, "pid": os.getpid(), "stack_name": stack.name}
         state["parent_pipe"] = options.parent_pipe
+        gc.freeze()
+        gc.enable()
         with cloud.state_file(state):
             print(json.dumps({**state, "unsupported": stack.unsupported}), flush=True)
             ended.wait()

@@ -159,6 +159,7 @@ class Functions:
     def close(self) -> None:
         """End every worker."""
         self._closed = True
+        self._host.hang_up()
         for worker in list(self._all):
             worker.end()
         self._host.close()

@@ -33,6 +33,7 @@ class Scope:
     def __init__(self, template: dict[str, Any], parameters: dict[str, Any]) -> None:
         self._mappings: dict[str, Any] = template.get("Mappings", {})
         self._conditions: dict[str, Any] = template.get("Conditions", {})
+        self._under_evaluation: list[str] = []
         self._parameters = parameters
         self._references: dict[str, str] = {}
         self._attributes: dict[str, Callable[[str], Any]] = {}
@@ -65,7 +66,13 @@ class Scope:
         """Evaluate a named condition."""
         if name not in self._conditions:
             raise TemplateError(f"there is no condition named '{name}'")
-        return bool(self.resolve(self._conditions[name]))
+        if name in self._under_evaluation:
+            raise TemplateError(f"the condition '{name}' refers to itself")
+        self._under_evaluation.append(name)
+        try:
+            return bool(self.resolve(self._conditions[name]))
+        finally:
+            self._under_evaluation.pop()
 
     def resolve(self, value: Any) -> Any:
         """Replace every intrinsic function in `value`.
@@ -82,11 +89,17 @@ class Scope:
         if len(value) == 1:
             ((name, given),) = value.items()
             if name in self._functions and (name != "Condition" or isinstance(given, str)):
-                return self._functions[name](given)
+                return self._apply(name, given)
             if name.startswith("Fn::"):
                 raise TemplateError(f"the function {name} is not supported by the local cloud")
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
+
+    def _apply(self, name: str, given: Any) -> Any:
+        try:
+            return self._functions[name](given)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            raise TemplateError(f"{name} cannot be applied to {json.dumps(given, default=str)}") from None
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
@@ -101,7 +114,10 @@ class Scope:
         logical_id, _, attribute = given.partition(".") if isinstance(given, str) else (given[0], "", given[1])
         if logical_id not in self._attributes:
             raise TemplateError(f"Fn::GetAtt names '{logical_id}', which is not a resource of the template")
-        return self._attributes[logical_id](attribute)
+        try:
+            return self._attributes[logical_id](attribute)
+        except KeyError:
+            raise TemplateError(f"'{logical_id}' has no attribute '{attribute}'") from None
 
     def _sub(self, given: Any) -> str:
         text, own = (given, {}) if isinstance(given, str) else given

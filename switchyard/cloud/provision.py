@@ -89,6 +89,8 @@ class Provisioner:
             raise TemplateError(f"{logical_id} ({kind}) was refused: {message}") from None
         except KeyError as error:
             raise TemplateError(f"{logical_id} ({kind}) lacks the property {error}") from None
+        except (AttributeError, TypeError, ValueError) as error:
+            raise TemplateError(f"{logical_id} ({kind}) has a property of a wrong form: {error}") from error
 
     def _generated(self, logical_id: str) -> str:
         digest = hashlib.sha256(f"{self._stack_name}/{logical_id}".encode()).hexdigest()
@@ -166,7 +168,12 @@ class Provisioner:
             # The models' own way imports all of moto's CloudFormation, a second's work, before it looks.
             if wanted == "Arn" and isinstance(getattr(resource, "arn", None), str):
                 return resource.arn
-            return resource.get_cfn_attribute(wanted)
+            from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+
+            try:
+                return resource.get_cfn_attribute(wanted)
+            except UnformattedGetAttTemplateException:
+                raise KeyError(wanted) from None
 
         return Created(str(resource.physical_resource_id), attribute)
 

@@ -45,7 +45,7 @@ class RuntimeApi:
         self.init_error: bytes | None = None
         self._server = _Server(self)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def submit(self, invocation: Invocation) -> None:
         """Hand an invocation to the worker."""

@@ -49,6 +49,8 @@ def load(path: Path, parameters: dict[str, str], cache: Path) -> dict[str, Any]:
         text = path.read_text()
     except OSError as error:
         raise TemplateError(f"{path}: the template cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise TemplateError(f"{path}: the template is not UTF-8 text: {error}") from None
     key = hashlib.sha256(
         json.dumps([text, str(path.resolve().parent), parameters, version("aws-sam-translator")]).encode()
     ).hexdigest()
@@ -77,7 +79,17 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     for logical_id, resource in template["Resources"].items():
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
             raise TemplateError(f"{path}: the resource {logical_id} has no Type")
+        _check_mapping(resource, "Properties", f"{path}: {logical_id} ({resource['Type']})")
+    for section in ("Globals", "Parameters", "Mappings", "Conditions", "Outputs"):
+        _check_mapping(template, section, str(path))
     return template
+
+
+def _check_mapping(owner: dict[str, Any], key: str, place: str) -> None:
+    if owner.get(key, {}) is None:  # the key alone, with nothing below it
+        del owner[key]
+    elif not isinstance(owner.get(key, {}), dict):
+        raise TemplateError(f"{place}: {key} is not a mapping of names to values")
 
 
 def _transform(template: dict[str, Any], path: Path, parameters: dict[str, str]) -> dict[str, Any]:
@@ -116,8 +128,8 @@ def _keep_local_paths(template: dict[str, Any], folder: Path) -> None:
         _keep(resource["Type"], resource.get("Properties", {}), folder)
 
 
-def _keep(kind: str, properties: dict[str, Any], folder: Path) -> None:
-    if kind not in _LOCAL_PATHS:
+def _keep(kind: str, properties: Any, folder: Path) -> None:
+    if kind not in _LOCAL_PATHS or not isinstance(properties, dict):
         return
     name, (bucket, key) = _LOCAL_PATHS[kind]
     value = properties.get(name)

@@ -32,12 +32,13 @@ def main(arguments: list[str]) -> None:
     connection = socket.socket(fileno=int(arguments[0]))
     set_parent_death_signal = _parent_death_signal()
     set_parent_death_signal()
+    gc.disable()  # while importing, nothing is garbage
     for module in arguments[1:]:
         # A module that is not installed is missed by the job that needs it, with a message of its own.
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    gc.collect()
     gc.freeze()  # children then share these pages for good
+    gc.enable()
     _serve(connection, set_parent_death_signal)
 
 

@@ -16,6 +16,8 @@ from typing import IO
 
 from switchyard.cloud.processes import wire
 
+CLOSE_SECONDS = 5.0
+
 
 class Process:
     """One running process: its output, its end, and the way to end it."""
@@ -141,19 +143,24 @@ class ProcessHost:
             os.close(writing)
         return process
 
-    def close(self) -> None:
-        """End the fork server and every process that it started."""
+    def hang_up(self) -> None:
+        """Tell the fork server to end, with every process that it started; do not wait for it."""
         with self._lock:
-            server, connection = self._server, self._connection
-            self._server = self._connection = None
+            connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the fork server and every process that it started."""
+        self.hang_up()
+        server, self._server = self._server, None
         if server is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(5)
-            server.kill()
+            # `wait` with a time-out would look only every 50 ms.
+            late = threading.Timer(CLOSE_SECONDS, server.kill)
+            late.start()
             server.wait()
+            late.cancel()
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair()

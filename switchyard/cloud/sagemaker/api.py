@@ -25,6 +25,8 @@ from switchyard.cloud.sagemaker.validation import shaped, validate
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 CONTENT_TYPE = "application/x-amz-json-1.1"
+# Endpoints come up in a tenth of a second here: who asks is told just after that, not told to ask again.
+SETTLING_SECONDS = 0.2
 # moto would answer these as if the work had been done.
 NOT_RUN = {
     "CreateAutoMLJob",
@@ -71,7 +73,7 @@ class SageMaker:
             **self._stored_operations(EndpointConfig, self.endpoint_configs, "EndpointConfigs"),
             "CreateEndpoint": self._create_endpoint,
             "UpdateEndpoint": self._update_endpoint,
-            "DescribeEndpoint": lambda request: self.endpoint(request["EndpointName"]).describe(),
+            "DescribeEndpoint": self._describe_endpoint,
             "DeleteEndpoint": self._delete_endpoint,
             "ListEndpoints": lambda request: _listed(self.endpoints, request, "Endpoints"),
         }
@@ -223,6 +225,11 @@ class SageMaker:
         )
         endpoint.create()
         return {"EndpointArn": endpoint.arn}
+
+    def _describe_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
+        endpoint = self.endpoint(request["EndpointName"])
+        endpoint.wait_until_settled(SETTLING_SECONDS)
+        return endpoint.describe()
 
     def _update_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self.endpoint(request["EndpointName"])

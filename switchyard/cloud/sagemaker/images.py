@@ -82,6 +82,8 @@ class RuntimeHosts:
         """End every fork server and all that they started."""
         with self._lock:
             for host in self._hosts.values():
+                host.hang_up()
+            for host in self._hosts.values():
                 host.close()
             self._hosts.clear()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from switchyard.cloud.account import arn
+from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.store import now, tags_of
 
 
@@ -34,6 +35,11 @@ class Model(StoredResource):
     """A model: image, artifact, environment and role."""
 
     kind = "Model"
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        if not request.get("PrimaryContainer") and not request.get("Containers"):
+            raise ValidationError("A model needs a PrimaryContainer, or Containers")
+        super().__init__(request)
 
 
 class EndpointConfig(StoredResource):

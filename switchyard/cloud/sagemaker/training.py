@@ -34,6 +34,7 @@ from switchyard.cloud.sagemaker.s3 import (
 )
 from switchyard.cloud.sagemaker.store import now
 
+DEFAULT_MAX_SECONDS = 24 * 3600
 STAGE_MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
@@ -100,7 +101,7 @@ class TrainingJob(Job):
             runtime,
             ["python3", str(script), *arguments],
             self._environment(hyperparameters, own, arguments),
-            max_seconds=self.request["StoppingCondition"]["MaxRuntimeInSeconds"],
+            max_seconds=self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_SECONDS),
             on_line=self._catch_metrics,
         )
         if exit_code != 0:

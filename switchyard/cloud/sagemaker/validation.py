@@ -23,6 +23,18 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (int, float, str),
     "blob": (str,),
 }
+# What the service's model leaves open, because there are other ways to say it that nothing here runs.
+# A name with a question mark may be left out; an asterisk stands for each entry of a list.
+_NEEDED = {
+    "CreateTrainingJob": ("AlgorithmSpecification.TrainingImage", "ResourceConfig"),
+    "CreateProcessingJob": (
+        "ProcessingResources.ClusterConfig.InstanceType",
+        "ProcessingInputs?.*.S3Input?.LocalPath",
+        "ProcessingOutputConfig?.Outputs?.*.S3Output?.LocalPath",
+    ),
+    "CreateModel": ("ExecutionRoleArn", "PrimaryContainer?.Image", "Containers?.*.Image"),
+    "CreateEndpointConfig": ("ProductionVariants.*.ModelName",),
+}
 
 
 def validate(operation_name: str, request: dict[str, Any]) -> None:
@@ -35,6 +47,9 @@ def validate(operation_name: str, request: dict[str, Any]) -> None:
         such member is named.
     """
     problems = list(_problems(request, operation(operation_name).input_shape, ""))
+    if not problems:
+        needed = _NEEDED.get(operation_name, ())
+        problems = [problem for place in needed for problem in _missing(request, place.split("."), "")]
     if problems:
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected"
         raise ValidationError(f"{count}: {'; '.join(problems)}")
@@ -81,6 +96,20 @@ def _structure_problems(value: dict[str, Any], shape: Any, path: str) -> Iterato
             yield from _problems(member, shape.members[name], _join(path, name))
 
 
+def _missing(value: Any, names: list[str], path: str) -> Iterator[str]:
+    if not names:
+        return
+    if names[0] == "*":
+        for number, item in enumerate(value, start=1):
+            yield from _missing(item, names[1:], f"{path}.{number}.member")
+        return
+    name = names[0].removesuffix("?")
+    if value.get(name) is not None:
+        yield from _missing(value[name], names[1:], _join(path, name))
+    elif name == names[0]:
+        yield _words(None, _join(path, name), "Member must not be null")
+
+
 def _string_problems(value: str, shape: Any, path: str) -> Iterator[str]:
     yield from _size_problems(len(value), value, shape, path)
     if shape.enum and value not in shape.enum:
@@ -108,7 +137,7 @@ def _range_problems(value: float, shape: Any, path: str) -> Iterator[str]:
 
 
 def _join(path: str, name: str) -> str:
-    member = name[0].lower() + name[1:]
+    member = name[:1].lower() + name[1:]
     return f"{path}.{member}" if path else member
 
 
