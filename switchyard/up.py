@@ -42,8 +42,8 @@ def up(*, port: int, template: Path | None, time_scale: float) -> None:
     home = find_home()
     project = None
     if template is None:
-        project = Project.find()
-        template = project.template
+        project = _project()
+        template = project.template if project is not None else Path("template.yaml")
     elif not template.is_file():
         raise UsageError(f"--template {template}: there is no such file")
     _check_free(home, port)
@@ -65,6 +65,16 @@ def up(*, port: int, template: Path | None, time_scale: float) -> None:
         console.print("\nStopping the local cloud: its jobs and endpoints end with it.")
     finally:
         child.stop()
+
+
+def _project() -> Project | None:
+    """Find the project around this folder; None when the folder only has somebody's template.yaml."""
+    try:
+        return Project.find()
+    except SwitchyardError:
+        if Path("template.yaml").is_file():
+            return None
+        raise
 
 
 def _check_free(home: Path, port: int) -> None:

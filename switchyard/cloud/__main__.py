@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import os
@@ -17,15 +18,34 @@ DEFAULT_PORT = 4599
 DEFAULT_TIME_SCALE = 0.01
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Start the cloud, say where it listens, and serve until SIGTERM or Ctrl-C."""
     # A thousand modules are about to be imported: nothing of them is garbage.
     gc.disable()
-    options = _options()
+    try:
+        exit_code = _serve(_options())
+    except _RefusedError as refusal:
+        print(json.dumps({"error": str(refusal)}))
+        exit_code = refusal.exit_code
+    # Everything has ended; taking the modules apart would cost half a second more.
+    sys.stdout.flush()
+    os._exit(exit_code)
+
+
+class _RefusedError(Exception):
+    """What was given cannot be served."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def _serve(options: Any) -> int:
     try:
         listening = socket.create_server(("127.0.0.1", options.port), backlog=512)
     except OSError as error:
-        _refuse(f"port {options.port} on 127.0.0.1 is taken ({error.strerror}); choose another with --port", 2)
+        message = f"port {options.port} on 127.0.0.1 is taken ({error.strerror}); choose another with --port"
+        raise _RefusedError(message, 2) from None
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -35,14 +55,17 @@ def main() -> None:
     from switchyard.cloud.app import Cloud
     from switchyard.cloud.intrinsics import TemplateError
 
-    cloud = Cloud(listening, options.home.resolve(), options.time_scale)
+    try:
+        cloud = Cloud(listening, options.home.resolve(), options.time_scale)
+    except OSError as error:
+        raise _RefusedError(f"the state folder {options.home} cannot be written: {error.strerror}", 2) from None
     try:
         cloud.warm(options.warm)
         cloud.start()
         try:
             stack = cloud.load(options.stack, options.template, dict(options.parameter))
         except TemplateError as error:
-            _refuse(str(error), 1)
+            raise _RefusedError(str(error), 1) from None
         state = {"endpoint_url": cloud.endpoint_url, "pid": os.getpid(), "stack_name": stack.name}
         state["parent_pipe"] = options.parent_pipe
         gc.freeze()
@@ -52,9 +75,7 @@ def main() -> None:
             ended.wait()
     finally:
         cloud.close()
-    # Everything has ended; taking a thousand modules apart would cost half a second more.
-    sys.stdout.flush()
-    os._exit(0)
+    return 0
 
 
 def _options() -> Any:
@@ -83,14 +104,10 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def _end_with_parent(ended: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
-        pass
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
     ended.set()
-
-
-def _refuse(message: str, status: int) -> NoReturn:
-    print(json.dumps({"error": message}), flush=True)
-    raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ _SERVICES = f"{_ASL}.component.state.exec.state_task.service"
 # Names and indexes only: nothing in it can stand for several values.
 _DEFINITE_PATH = re.compile(r"\$(\.\w+|\[\d+\]|\['[^']*'\])*")
 
+# Source: "Step Functions service quotas" and StartExecution (AWS Step Functions API Reference).
+LONGEST_EXECUTION_NAME = 80
+LARGEST_EXECUTION_INPUT = 262_144
+_NAME_REFUSED = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
 # Client names as in AWS's SDK for Java 2.x, which the aws-sdk integration's error names begin with.
 _SDK_ERROR_PREFIXES = {
     "cloudwatch": "CloudWatch",
@@ -52,6 +56,7 @@ def apply() -> None:
     name_error_codes()
     name_sdk_errors_as_aws()
     name_unnamed_executions()
+    refuse_bad_starts()
     parse_each_definition_once()
     keep_stop_reason()
     page_and_reverse_history()
@@ -135,6 +140,28 @@ def name_unnamed_executions() -> None:
         self: Any, state_machine_arn: str, name: str | None = None, *arguments: Any, **options: Any
     ) -> Any:
         return original(self, state_machine_arn, name or str(uuid.uuid4()), *arguments, **options)
+
+    StepFunctionsParserBackend.start_execution = start_execution
+
+
+def refuse_bad_starts() -> None:
+    """StartExecution takes names and inputs that Step Functions refuses: too long, or with spaces and wildcards."""
+    from moto.stepfunctions.parser import api
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    original = StepFunctionsParserBackend.start_execution
+
+    def start_execution(
+        self: Any, state_machine_arn: str, name: str | None = None, execution_input: str | None = None, **options: Any
+    ) -> Any:
+        if name is not None and (not 1 <= len(name) <= LONGEST_EXECUTION_NAME or _NAME_REFUSED.search(name)):
+            raise api.InvalidName(message=f"Invalid Name: '{name}'")
+        size = len((execution_input or "").encode())
+        if size > LARGEST_EXECUTION_INPUT:
+            raise api.InvalidExecutionInput(
+                message=f"Invalid State Machine Execution Input: {size} bytes are more than {LARGEST_EXECUTION_INPUT}"
+            )
+        return original(self, state_machine_arn, name, execution_input, **options)
 
     StepFunctionsParserBackend.start_execution = start_execution
 

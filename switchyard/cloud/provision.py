@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from switchyard.cloud.identity import Identity
 from switchyard.cloud.intrinsics import TemplateError
 from switchyard.cloud.template import LOCAL_BUCKET
 
-_MODULES = {"awslambda": "awslambda", "lambda": "awslambda", "serverless": "awslambda"}
+LOG = logging.getLogger(__name__)
 # Nothing here asks for these permissions yet, and no traffic comes in through them.
 _WITHOUT_EFFECT = {
     "AWS::Lambda::Permission",
@@ -45,7 +46,7 @@ class Created:
 
 
 class UnsupportedTypeError(Exception):
-    """The local cloud cannot create a resource of that type."""
+    """The local cloud cannot create that resource; the message is its type, and why if that is known."""
 
 
 class Provisioner:
@@ -62,7 +63,9 @@ class Provisioner:
         self._identity = identity
         self._functions = functions
         self._ours: dict[str, Callable[[str, dict[str, Any]], Created]] = {
+            "AWS::Lambda::Alias": self._function_version,
             "AWS::Lambda::Function": self._function,
+            "AWS::Lambda::Version": self._function_version,
             "AWS::S3::Bucket": self._bucket,
             "AWS::S3::BucketPolicy": self._bucket_policy,
             "AWS::StepFunctions::StateMachine": self._state_machine,
@@ -118,6 +121,14 @@ class Provisioner:
         self._functions.register(function)
         return Created(name, {"Arn": function.arn}.__getitem__)
 
+    def _function_version(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        # There is one version here, $LATEST, and every qualifier leads to it.
+        function = self._functions.get(properties["FunctionName"])
+        if function is None:
+            raise TemplateError(f"{logical_id}: there is no function {properties['FunctionName']}")
+        qualified = f"{function.arn}:{properties.get('Name', 1)}"
+        return Created(qualified, {"Version": "1", "AliasArn": qualified}.__getitem__)
+
     def _bucket(self, logical_id: str, properties: dict[str, Any]) -> Created:
         name = properties.get("BucketName") or self._generated(logical_id).lower()[-63:]
         s3 = self._identity.client("s3")
@@ -157,12 +168,17 @@ class Provisioner:
         return Created(created, {"Arn": created, "Name": name}.__getitem__)
 
     def _by_moto(self, logical_id: str, kind: str, properties: dict[str, Any]) -> Created:
-        model = _moto_model(kind)
+        # Functions run here, so what moto would tie to its own cannot work.
+        model = None if kind.startswith("AWS::Lambda::") else _moto_model(kind)
         if model is None:
             raise UnsupportedTypeError(kind)
         name = properties.get(model.cloudformation_name_type() or "") or self._generated(logical_id)
         document = {"Type": kind, "Properties": properties, "LogicalId": logical_id}
-        resource = model.create_from_cloudformation_json(name, document, ACCOUNT_ID, REGION)
+        try:
+            resource = model.create_from_cloudformation_json(name, document, ACCOUNT_ID, REGION)
+        except Exception as error:  # whatever moto makes of properties that it does not expect
+            LOG.warning("%s (%s) could not be made", logical_id, kind, exc_info=True)
+            raise UnsupportedTypeError(f"{kind}: {type(error).__name__}: {error}") from error
 
         def attribute(wanted: str) -> Any:
             # The models' own way imports all of moto's CloudFormation, a second's work, before it looks.
@@ -216,7 +232,7 @@ def _encryption(properties: dict[str, Any]) -> dict[str, Any]:
 def _moto_model(kind: str) -> Any:
     service = kind.split("::")[1].lower() if kind.count("::") == 2 else ""
     try:
-        importlib.import_module(f"moto.{_MODULES.get(service, service)}.models")
+        importlib.import_module(f"moto.{service}.models")
     except ImportError:
         return None
     from moto.core.common_models import CloudFormationModel

@@ -99,9 +99,9 @@ def _create_one(
     try:
         properties = scope.resolve(resource.get("Properties", {}))
         created = provisioner.create(logical_id, kind, properties)
-    except UnsupportedTypeError:
+    except UnsupportedTypeError as error:
         LOG.warning("%s (%s) does not exist on the local cloud", logical_id, kind)
-        stack.unsupported.append(f"{logical_id} ({kind})")
+        stack.unsupported.append(f"{logical_id} ({error})")
         scope.add(logical_id, logical_id, lambda attribute: f"{logical_id}.{attribute}")
         return
     except TemplateError as error:

@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> None:
             importlib.import_module(module)
     gc.freeze()  # children then share these pages for good
     gc.enable()
-    _serve(connection, set_parent_death_signal)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the cloud has ended
+        _serve(connection, set_parent_death_signal)
 
 
 def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
@@ -53,29 +54,31 @@ def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
     selector.register(connection, selectors.EVENT_READ)
     selector.register(wake_read, selectors.EVENT_READ)
     children: dict[int, int] = {}
-    while True:
-        for key, _ in selector.select():
-            if key.fileobj == wake_read:
-                os.read(wake_read, 4096)
-                continue
-            received = wire.receive(connection)
-            if received is None:
-                _end(children)
-                return
-            request, files = received
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                selector.close()
-                connection.close()
-                os.close(wake_read)
-                os.close(wake_write)
-                _run_child(request, files, in_child)
-            for descriptor in files:
-                os.close(descriptor)
-            children[pid] = request["id"]
-            wire.send(connection, {"id": request["id"], "pid": pid})
-        _reap(connection, children)
+    try:
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj == wake_read:
+                    os.read(wake_read, 4096)
+                    continue
+                received = wire.receive(connection)
+                if received is None:
+                    return
+                request, files = received
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    selector.close()
+                    connection.close()
+                    os.close(wake_read)
+                    os.close(wake_write)
+                    _run_child(request, files, in_child)
+                for descriptor in files:
+                    os.close(descriptor)
+                children[pid] = request["id"]
+                wire.send(connection, {"id": request["id"], "pid": pid})
+            _reap(connection, children)
+    finally:
+        _end(children)
 
 
 def _reap(connection: socket.socket, children: dict[int, int]) -> None:

@@ -9,6 +9,7 @@ Source: "Use scikit-learn with the SageMaker Python SDK", section "Deploy a scik
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import io
 import json
@@ -16,7 +17,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -70,8 +71,8 @@ class LoadedModel:
 
         Raises
         ------
-        BadInputError
-            The script could not read the request.
+        RequestError
+            The request is at fault: it cannot be read, predicted from, or answered as it wants.
         Exception
             Whatever else the script raises.
         """
@@ -79,20 +80,41 @@ class LoadedModel:
         if content_type.partition(";")[0].strip() in {CSV, JSON} or content_type.startswith("text/"):
             text = _decoded(body)
         if self._transform is not None:
-            return _as_bytes(self._transform(self.model, text, content_type, accept), accept)
-        try:
+            with _refusing(ValueError, status=400):
+                return _as_bytes(self._transform(self.model, text, content_type, accept), accept)
+        with _refusing(Exception, status=400):
             data = self._input(text, content_type)
-        except Exception as error:
-            raise BadInputError(_reason(error), unsupported=_is_unsupported(error)) from error
-        return _as_bytes(self._output(self._predict(data, self.model), accept), accept)
+        with _refusing(ValueError, status=400):  # as scikit-learn's, when a row has too many features
+            prediction = self._predict(data, self.model)
+        with _refusing(ValueError, UnsupportedContentTypeError, status=406):
+            return _as_bytes(self._output(prediction, accept), accept)
 
 
-class BadInputError(Exception):
-    """The request's body or type is at fault."""
+class RequestError(Exception):
+    """The request is at fault.
 
-    def __init__(self, message: str, *, unsupported: bool = False) -> None:
+    Parameters
+    ----------
+    message : str
+        What is wrong with it.
+    status : int
+        The HTTP status that says so.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
-        self.status = 415 if unsupported else 400
+        self.status = status
+
+
+@contextlib.contextmanager
+def _refusing(*errors: type[Exception], status: int) -> Iterator[None]:
+    """Turn a script's errors of these kinds into a refusal of the request; the log gets the traceback."""
+    try:
+        yield
+    except errors as error:
+        traceback.print_exc()
+        unsupported = "unsupported" in type(error).__name__.lower()
+        raise RequestError(_reason(error), 415 if unsupported and status == 400 else status) from error
 
 
 class ModelServer:
@@ -122,10 +144,8 @@ class ModelServer:
             answer, answer_type = await loop.run_in_executor(
                 self._workers, self._model.answer, body, content_type, wanted
             )
-        except BadInputError as error:
+        except RequestError as error:
             return error.status, str(error).encode(), "text/plain; charset=utf-8"
-        except UnsupportedContentTypeError as error:
-            return 406, str(error).encode(), "text/plain; charset=utf-8"
         except Exception as error:
             traceback.print_exc()
             return 500, _reason(error).encode(), "text/plain; charset=utf-8"
@@ -149,15 +169,12 @@ def _decoded(body: bytes) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInputError(f"the body is not UTF-8 text: byte {error.start} is 0x{body[error.start]:02x}") from None
+        message = f"the body is not UTF-8 text: byte {error.start} is 0x{body[error.start]:02x}"
+        raise RequestError(message, status=400) from None
 
 
 def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def _is_unsupported(error: BaseException) -> bool:
-    return "unsupported" in type(error).__name__.lower()
 
 
 def _default_input(body: Any, content_type: str) -> Any:
