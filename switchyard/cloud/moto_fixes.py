@@ -261,18 +261,38 @@ def report_time_outs() -> None:
 
 
 def drop_events_after_the_end() -> None:
-    """A task whose execution was stopped, or timed out, still writes TaskSucceeded when its call returns."""
+    """A stopped execution goes on: its tasks and states write that they succeeded, and an error makes it FAILED."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (
         StateTaskService,
     )
+    from moto.stepfunctions.parser.asl.eval.environment import Environment
+    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
 
-    original = StateTaskService._after_eval_execution
+    after, add_event = StateTaskService._after_eval_execution, EventManager.add_event
+    set_stop, set_error = Environment.set_stop, Environment.set_error
 
     def after_eval_execution(self: Any, env: Any, **arguments: Any) -> None:
         if env.is_running():
-            original(self, env=env, **arguments)
+            after(self, env=env, **arguments)
+
+    def stop(self: Any, *arguments: Any, **options: Any) -> None:
+        if self.is_running() and not self.is_frame():
+            self.event_manager.has_ended = True
+        set_stop(self, *arguments, **options)
+
+    def fail(self: Any, error: Any) -> None:
+        if not isinstance(self._program_state, ProgramStopped | ProgramTimedOut):
+            set_error(self, error)
+
+    def add(self: Any, context: Any, event_type: Any, *arguments: Any, **options: Any) -> Any:
+        if getattr(self, "has_ended", False) and not event_type.value.startswith("Execution"):
+            return context.last_published_event_id
+        return add_event(self, context, event_type, *arguments, **options)
 
     StateTaskService._after_eval_execution = after_eval_execution
+    Environment.set_stop, Environment.set_error = stop, fail
+    EventManager.add_event = add
 
 
 def pass_tls_conditions() -> None:
