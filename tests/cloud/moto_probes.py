@@ -1,0 +1,378 @@
+"""Looks at each of moto's defects, in moto as shipped or mended, and prints what it sees as one JSON document.
+
+Run as ``python -m tests.cloud.moto_probes shipped|mended``, always in a fresh process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_numbers = itertools.count(1)
+ROLE = "arn:aws:iam::123456789012:role/machine"
+PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+
+
+def main(mended: bool) -> dict[str, Any]:
+    """Look at everything; the answers are by the name of the function that mends it."""
+    seen = {"load_batch_lazily": importing_the_interpreter_imports_ec2(mended)}
+    seen["execute_state_machines"] = a_machine_of_cloudformation_can_be_started()
+    ended: list[str] = []
+    if mended:
+        from switchyard.cloud import moto_fixes
+
+        moto_fixes.scale_time(0.01)
+        moto_fixes.on_execution_end(lambda execution: ended.append(execution.name))
+    else:
+        from moto.core.config import default_user_config
+
+        default_user_config["stepfunctions"]["execute_state_machine"] = True
+    seen["list_regions_once"] = descriptions_read_for_the_regions_of("sqs", "sns")
+    seen["list_services_once"] = services_are_listed_anew_each_time()
+    seen["read_service_descriptions_once"] = a_second_session_reads_the_same_files_again()
+    seen["parse_each_definition_once"] = parses_of_one_definition_started_thrice()
+    cloud = Cloud(mended)
+    probes = {
+        "evaluate_jsonata": cloud.jsonata,
+        "name_error_codes": cloud.codes_of_errors,
+        "name_sdk_errors_as_aws": cloud.error_of_an_sdk_task,
+        "name_unnamed_executions": cloud.two_unnamed_executions,
+        "refuse_bad_starts": cloud.starts_that_step_functions_refuses,
+        "keep_stop_reason": cloud.reason_of_a_stop,
+        "page_and_reverse_history": cloud.last_event_alone,
+        "report_time_outs": cloud.end_of_a_timed_out_execution,
+        "drop_events_after_the_end": cloud.events_after_a_stop,
+        "pass_tls_conditions": cloud.reading_from_a_bucket_that_takes_only_tls,
+        "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
+        "encode_every_output": cloud.outputs_that_are_text_or_null,
+        "unwrap_definite_paths": cloud.one_member_of_a_list,
+        "name_failed_queries": cloud.error_of_a_query,
+        "pass_on_states_errors": cloud.error_of_a_branch,
+        "refuse_dangling_states": cloud.a_machine_with_a_dangling_state,
+        "scale_time": cloud.seconds_of_a_wait,
+        "call_through": cloud.caller_of_a_task,
+    }
+    with ThreadPoolExecutor(max_workers=len(probes)) as pool:
+        answers = {name: pool.submit(probe) for name, probe in probes.items()}
+        seen |= {name: answer.result() for name, answer in answers.items()}
+    seen["on_execution_end"] = len(ended) > 0
+    return seen
+
+
+def importing_the_interpreter_imports_ec2(mended: bool) -> bool:
+    """Load the interpreter, whole."""
+    if mended:
+        from switchyard.cloud import moto_fixes
+
+        moto_fixes.apply()
+    else:
+        import moto.stepfunctions.parser.models  # noqa: F401
+    return "moto.ec2.models" in sys.modules
+
+
+def a_machine_of_cloudformation_can_be_started() -> bool:
+    """Create a state machine as a template's resource is created; look for it where machines are executed."""
+    from moto.stepfunctions.models import StateMachine
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    properties = {"DefinitionString": json.dumps(PASS), "RoleArn": ROLE}
+    machine = StateMachine.create_from_cloudformation_json("m", {"Properties": properties}, "123456789012", "us-east-1")
+    backend = stepfunctions_parser_backends["123456789012"]["us-east-1"]
+    return machine.arn in {each.arn for each in backend.state_machines}
+
+
+def descriptions_read_for_the_regions_of(*services: str) -> list[str]:
+    """Make backends, and note which services' descriptions are read for it."""
+    import botocore.loaders
+    from moto.core.base_backend import AccountSpecificBackend
+
+    read: list[str] = []
+    original = botocore.loaders.Loader.load_service_model
+
+    def load_service_model(self: Any, service: str, *arguments: Any, **options: Any) -> Any:
+        read.append(service)
+        return original(self, service, *arguments, **options)
+
+    botocore.loaders.Loader.load_service_model = load_service_model
+    for service in services:
+        AccountSpecificBackend(service, "123456789012", object, True, None)
+    botocore.loaders.Loader.load_service_model = original
+    return sorted(set(read) & set(services))
+
+
+def services_are_listed_anew_each_time() -> bool:
+    """Ask twice."""
+    from moto import backends
+
+    return backends.list_of_moto_modules() is not backends.list_of_moto_modules()
+
+
+def a_second_session_reads_the_same_files_again() -> bool:
+    """Describe a service in two sessions, and count what the second one reads."""
+    import botocore.loaders
+    import botocore.session
+
+    botocore.session.Session().get_service_model("sqs")
+    read: list[str] = []
+    original = botocore.loaders.JSONFileLoader.load_file
+
+    def load_file(self: Any, path: str) -> Any:
+        content = original(self, path)
+        read.extend([] if content is None else [path])
+        return content
+
+    botocore.loaders.JSONFileLoader.load_file = load_file
+    botocore.session.Session().get_service_model("sqs")
+    botocore.loaders.JSONFileLoader.load_file = original
+    return any("sqs" in path for path in read)
+
+
+def parses_of_one_definition_started_thrice() -> int:
+    """Count how often the grammar is run."""
+    from moto.stepfunctions.parser.asl.parse import asl_parser
+
+    runs: list[int] = []
+    original = asl_parser.ASLLexer
+
+    def lexer(*arguments: Any) -> Any:
+        runs.append(1)
+        return original(*arguments)
+
+    asl_parser.ASLLexer = lexer
+    for _ in range(3):
+        asl_parser.AmazonStateLanguageParser.parse(json.dumps(_wait(3)))
+    asl_parser.ASLLexer = original
+    return len(runs)
+
+
+class Cloud:
+    """moto's server, and what can be seen through its API."""
+
+    def __init__(self, mended: bool) -> None:
+        import boto3
+        from botocore.config import Config
+        from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+        server = ThreadedMotoServer(port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        os.environ["MOTO_PORT"] = str(port)
+        options = {
+            "region_name": "us-east-1",
+            "endpoint_url": f"http://{host}:{port}",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+            "config": Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
+        }
+        services = ("stepfunctions", "s3", "logs", "sqs")
+        self._clients = {service: boto3.client(service, **options) for service in services}
+        self._states = self._clients["stepfunctions"]
+        if mended:
+            from switchyard.cloud import moto_fixes
+            from switchyard.cloud.identity import Identity
+
+            moto_fixes.call_through(Identity(options["endpoint_url"]).client)
+
+    def jsonata(self) -> Any:
+        state = {"Type": "Pass", "Output": "{% $sum([1, 2]) %}", "End": True}
+        return self._run({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": state}}).get("output")
+
+    def codes_of_errors(self) -> Any:
+        from botocore.exceptions import ClientError
+
+        codes = []
+        machine = self._machine(PASS)
+        self._states.start_execution(stateMachineArn=machine, name="taken", input="{}")
+        for operation, arguments in (
+            ("describe_execution", {"executionArn": "arn:aws:states:us-east-1:123456789012:execution:m:e"}),
+            ("start_execution", {"stateMachineArn": machine, "name": "taken", "input": "[]"}),
+            ("start_execution", {"stateMachineArn": machine, "name": "n", "input": "{"}),
+            ("start_execution", {"stateMachineArn": machine + "-not", "name": "n", "input": "{}"}),
+            ("create_state_machine", {"name": "n", "definition": "{", "roleArn": ROLE}),
+        ):
+            try:
+                getattr(self._states, operation)(**arguments)
+            except ClientError as error:
+                codes.append(error.response["Error"]["Code"])
+        return codes
+
+    def error_of_an_sdk_task(self) -> Any:
+        return self._run(_task("s3:getObject", {"Bucket": "no-such-bucket", "Key": "k"})).get("error")
+
+    def two_unnamed_executions(self) -> str:
+        from botocore.exceptions import ClientError
+
+        machine = self._machine(PASS)
+        first = self._states.start_execution(stateMachineArn=machine, input='{"a": 1}')["executionArn"]
+        try:
+            second = self._states.start_execution(stateMachineArn=machine, input='{"a": 2}')["executionArn"]
+        except ClientError:
+            return "the second is refused"
+        return "two" if first != second else "one"
+
+    def starts_that_step_functions_refuses(self) -> Any:
+        from botocore.exceptions import ClientError
+
+        machine = self._machine(PASS)
+        codes = []
+        for name, event in (("two words", "{}"), ("n" * 81, "{}"), ("large", json.dumps("x" * 262_144))):
+            try:
+                self._states.start_execution(stateMachineArn=machine, name=name, input=event)
+                codes.append("taken")
+            except ClientError as error:
+                codes.append(error.response["Error"]["Code"])
+        return codes
+
+    def reason_of_a_stop(self) -> Any:
+        arn = self._start(_wait(600))
+        self._stop(arn, error="Enough", cause="changed my mind")
+        execution = self._ended(arn)
+        return [execution["status"], execution.get("error"), execution.get("cause")]
+
+    def last_event_alone(self) -> Any:
+        arn = self._start(PASS)
+        self._ended(arn)
+        answer = self._states.get_execution_history(executionArn=arn, maxResults=1, reverseOrder=True)
+        return [event["type"] for event in answer["events"]]
+
+    def end_of_a_timed_out_execution(self) -> Any:
+        execution = self._ended(self._start({**_wait(6000), "TimeoutSeconds": 1}))
+        return [execution["status"], "stopDate" in execution]
+
+    def events_after_a_stop(self) -> Any:
+        url = self._clients["sqs"].create_queue(QueueName="empty")["QueueUrl"]
+        arn = self._start(_task("sqs:receiveMessage", {"QueueUrl": url, "WaitTimeSeconds": 1}))
+        self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) == 4)
+        self._stop(arn)
+        self._ended(arn)
+        history = self._states.get_execution_history(executionArn=arn)["events"]
+        return [event["type"] for event in history[4:]]
+
+    def reading_from_a_bucket_that_takes_only_tls(self) -> str:
+        from botocore.exceptions import ClientError
+
+        s3 = self._clients["s3"]
+        s3.create_bucket(Bucket="tls")
+        s3.put_object(Bucket="tls", Key="k", Body=b"read")
+        statement = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": ["arn:aws:s3:::tls", "arn:aws:s3:::tls/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        s3.put_bucket_policy(Bucket="tls", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+        try:
+            return s3.get_object(Bucket="tls", Key="k")["Body"].read().decode()  # type: ignore[no-any-return]
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+
+    def lines_of_the_streams_with_a_prefix(self) -> Any:
+        logs = self._clients["logs"]
+        logs.create_log_group(logGroupName="g")
+        for stream in ("a/1", "b/1"):
+            logs.create_log_stream(logGroupName="g", logStreamName=stream)
+            event = {"timestamp": int(time.time() * 1000), "message": stream}
+            logs.put_log_events(logGroupName="g", logStreamName=stream, logEvents=[event])
+        return [
+            [event["message"] for event in logs.filter_log_events(logGroupName="g", **options)["events"]]
+            for options in ({"logStreamNamePrefix": "a/"}, {"logStreamNamePrefix": "c"}, {})
+        ]
+
+    def outputs_that_are_text_or_null(self) -> Any:
+        results = [{"Type": "Pass", "Result": result, "End": True} for result in ("text", None)]
+        return [self._run({"StartAt": "A", "States": {"A": state}}).get("output") for state in results]
+
+    def one_member_of_a_list(self) -> Any:
+        state = {"Type": "Pass", "Parameters": {"is.$": "$.metrics[0].value"}, "End": True}
+        output = self._run({"StartAt": "A", "States": {"A": state}}, {"metrics": [{"value": 7}]})["output"]
+        return json.loads(output)["is"]
+
+    def error_of_a_query(self) -> Any:
+        state = {"Type": "Pass", "Output": "{% 1 + 'a' %}", "End": True}
+        return self._run({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": state}}).get("error")
+
+    def error_of_a_branch(self) -> Any:
+        branch = {"StartAt": "B", "States": {"B": {"Type": "Fail", "Error": "States.TaskFailed", "Cause": "why"}}}
+        state = {"Type": "Parallel", "Branches": [branch], "End": True}
+        execution = self._run({"StartAt": "A", "States": {"A": state}})
+        return [execution.get("error"), execution.get("cause")]
+
+    def a_machine_with_a_dangling_state(self) -> str:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._machine({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Nowhere"}}})
+        except ClientError as error:
+            return "refused" if "Nowhere" in str(error) else str(error)
+        return "taken"
+
+    def seconds_of_a_wait(self) -> str:
+        began = time.monotonic()
+        self._ended(self._start(_wait(1)))
+        return "all of them" if time.monotonic() - began >= 1 else "a part of them"
+
+    def caller_of_a_task(self) -> Any:
+        answer = json.loads(self._run(_task("sts:getCallerIdentity", {})).get("output") or "{}")
+        return str(answer.get("Arn", "")).rpartition(":")[2]
+
+    def _machine(self, definition: dict[str, Any]) -> str:
+        arn: str = self._states.create_state_machine(
+            name=f"machine-{next(_numbers)}", definition=json.dumps(definition), roleArn=ROLE
+        )["stateMachineArn"]
+        return arn
+
+    def _start(self, definition: dict[str, Any], event: Any = None) -> str:
+        # Each has a name: one of the defects is about executions without.
+        arn: str = self._states.start_execution(
+            stateMachineArn=self._machine(definition), name=f"run-{next(_numbers)}", input=json.dumps(event or {})
+        )["executionArn"]
+        return arn
+
+    def _run(self, definition: dict[str, Any], event: Any = None) -> dict[str, Any]:
+        return self._ended(self._start(definition, event))
+
+    def _ended(self, arn: str) -> dict[str, Any]:
+        seen: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            seen.append(self._states.describe_execution(executionArn=arn))
+            return bool(seen[-1]["status"] != "RUNNING")
+
+        self._until(look)
+        return seen[-1]
+
+    def _stop(self, arn: str, **reason: str) -> None:
+        self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) > 1)
+        self._states.stop_execution(executionArn=arn, **reason)
+
+    def _until(self, look: Any) -> None:
+        deadline = time.monotonic() + 30
+        while not look():
+            if time.monotonic() > deadline:
+                raise AssertionError("it has not come true within 30 seconds")
+            threading.Event().wait(0.05)
+
+
+def _task(action: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    resource = f"arn:aws:states:::aws-sdk:{action}"
+    return {
+        "StartAt": "A",
+        "States": {"A": {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}},
+    }
+
+
+def _wait(seconds: int) -> dict[str, Any]:
+    return {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": seconds, "End": True}}}
+
+
+if __name__ == "__main__":
+    answers = main(mended=sys.argv[1] == "mended")
+    print(json.dumps(answers), flush=True)
+    os._exit(0)  # stopped executions and the server leave threads behind

@@ -1,0 +1,102 @@
+"""Each defect of moto's that is worked around: shown in moto as shipped, so that the fix can go once it is mended."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from switchyard.cloud import moto_fixes
+from tests.cloud.local_cloud import HERE
+
+Seen = dict[str, Any]
+# By the name of the fix: what is seen in moto as shipped, and once mended.
+SHOWN: dict[str, tuple[Any, Any]] = {
+    "load_batch_lazily": (True, False),
+    "execute_state_machines": (False, True),
+    "evaluate_jsonata": (None, "3"),
+    "name_error_codes": (
+        ["ExecutionDoesNotExist", "ExecutionAlreadyExists", "", "StateMachineDoesNotExist", ""],
+        [
+            "ExecutionDoesNotExist",
+            "ExecutionAlreadyExists",
+            "InvalidExecutionInput",
+            "StateMachineDoesNotExist",
+            "InvalidDefinition",
+        ],
+    ),
+    "name_sdk_errors_as_aws": ("s3.NoSuchBucketException", "S3.NoSuchBucketException"),
+    "name_unnamed_executions": ("the second is refused", "two"),
+    "refuse_bad_starts": (["taken"] * 3, ["InvalidName", "InvalidName", "InvalidExecutionInput"]),
+    "parse_each_definition_once": (3, 1),
+    "keep_stop_reason": (["ABORTED", None, None], ["ABORTED", "Enough", "changed my mind"]),
+    "page_and_reverse_history": (
+        ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"],
+        ["ExecutionSucceeded"],
+    ),
+    "report_time_outs": (["TIMED_OUT", False], ["TIMED_OUT", True]),
+    "drop_events_after_the_end": (["TaskSucceeded", "ExecutionAborted"], ["ExecutionAborted"]),
+    "pass_tls_conditions": ("403", "read"),
+    "list_regions_once": (["sns", "sqs"], []),
+    "list_services_once": (True, False),
+    "read_service_descriptions_once": (True, False),
+    "select_log_streams_by_prefix": (
+        [["a/1", "b/1"], ["a/1", "b/1"], ["a/1", "b/1"]],
+        [["a/1"], [], ["a/1", "b/1"]],
+    ),
+    "encode_every_output": (["text", None], ['"text"', "null"]),
+    "unwrap_definite_paths": ([7], 7),
+    "name_failed_queries": ("States.Runtime", "States.QueryEvaluationError"),
+    "pass_on_states_errors": (
+        [
+            "States.Runtime",
+            "ValueError(Custom Error Names MUST NOT begin with the prefix 'States.', got 'States.Runtime'.)",
+        ],
+        ["States.TaskFailed", "why"],
+    ),
+    "refuse_dangling_states": ("taken", "refused"),
+    "scale_time": ("all of them", "a part of them"),
+    "call_through": ("user/moto", "assumed-role/machine/switchyard"),
+    "on_execution_end": (False, True),
+}
+
+
+@pytest.fixture(scope="module")
+def probes() -> tuple[Seen, Seen]:
+    """What is seen in moto as shipped, and in moto mended; both processes at once."""
+    command = [sys.executable, "-m", "tests.cloud.moto_probes"]
+    root = HERE.parents[1]
+    running = [
+        subprocess.Popen([*command, state], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, text=True)
+        for state in ("shipped", "mended")
+    ]
+    seen = []
+    for process in running:
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        seen.append(json.loads(output))
+    return seen[0], seen[1]
+
+
+@pytest.mark.parametrize("fix", SHOWN)
+def test_moto_as_shipped_has_the_defect(probes: tuple[Seen, Seen], fix: str) -> None:
+    assert probes[0][fix] == SHOWN[fix][0]
+
+
+@pytest.mark.parametrize("fix", SHOWN)
+def test_the_defect_is_mended(probes: tuple[Seen, Seen], fix: str) -> None:
+    assert probes[1][fix] == SHOWN[fix][1]
+
+
+def test_every_fix_is_shown_here_and_says_why_it_is_there() -> None:
+    fixes = {
+        name: function
+        for name, function in inspect.getmembers(moto_fixes, inspect.isfunction)
+        if function.__module__ == moto_fixes.__name__ and not name.startswith("_") and name != "apply"
+    }
+    assert set(fixes) == set(SHOWN)
+    assert all(function.__doc__ for function in fixes.values())
