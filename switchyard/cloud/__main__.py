@@ -80,7 +80,7 @@ def _serve(options: Any) -> int:
 
 def _options() -> Any:
     parser = argparse.ArgumentParser(prog="python -m switchyard.cloud", description=__doc__)
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes any free one (%(default)s)")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes any free one (%(default)s)")
     parser.add_argument("--template", type=Path, default=Path("template.yaml"), help="(%(default)s)")
     parser.add_argument("--stack", default="switchyard", help="the stack's name (%(default)s)")
     parser.add_argument("--parameter", type=_parameter, action="append", default=[], metavar="NAME=VALUE")
@@ -94,6 +94,12 @@ def _options() -> Any:
     parser.add_argument("--warm", action="append", default=[], metavar="FRAMEWORK", help="load a runtime at once")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input is closed")
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port (0 to 65535)")
+    return int(text)
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -21,6 +21,13 @@ from switchyard.cloud.sagemaker.images import RuntimeHosts
 LOG = logging.getLogger(__name__)
 
 
+def _publish(job: Any) -> None:
+    """Tell EventBridge that a job's status has changed."""
+    from switchyard.cloud import events
+
+    events.publish("aws.sagemaker", f"SageMaker {job.label} State Change", job.event(), job.arn)
+
+
 class Cloud:
     """The local cloud.
 
@@ -71,7 +78,7 @@ class Cloud:
         from switchyard.cloud.server import Router
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
-        self._sagemaker = SageMaker(context)
+        self._sagemaker = SageMaker(context, on_job_change=_publish)
         engine.install(self._identity.client, lambda arn, timeout: self._sagemaker.job(arn).wait(timeout))
         moto_fixes.call_through(self._identity.client)
         archive = Archive(self._identity, self._home / "runs")

@@ -68,6 +68,7 @@ class Provisioner:
             "AWS::Lambda::Version": self._function_version,
             "AWS::S3::Bucket": self._bucket,
             "AWS::S3::BucketPolicy": self._bucket_policy,
+            "AWS::SNS::Subscription": self._subscription,
             "AWS::StepFunctions::StateMachine": self._state_machine,
         }
 
@@ -153,6 +154,15 @@ class Provisioner:
         policy = json.dumps(properties["PolicyDocument"])
         self._identity.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
         return Created(bucket, _no_attributes(logical_id))
+
+    def _subscription(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        answer = self._identity.client("sns").subscribe(
+            TopicArn=properties["TopicArn"],
+            Protocol=properties["Protocol"],
+            Endpoint=properties["Endpoint"],
+            ReturnSubscriptionArn=True,
+        )
+        return Created(answer["SubscriptionArn"], _no_attributes(logical_id))
 
     def _state_machine(self, logical_id: str, properties: dict[str, Any]) -> Created:
         name = properties.get("StateMachineName") or self._generated(logical_id)[-80:]

@@ -395,3 +395,19 @@ def test_two_jobs_at_once_do_not_share_their_random_numbers(cloud: LocalCloud, n
     first, second = (json.loads(cloud.log(GROUP, f"{name}-{number}/")[0]) for number in (1, 2))
     assert first[0] != second[0]
     assert first[1] != second[1]
+
+
+def test_eventbridge_hears_of_every_change_of_status(cloud: LocalCloud, name: str) -> None:
+    sqs, events = cloud.client("sqs"), cloud.client("events")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.sagemaker"], "detail": {"TrainingJobName": [name]}}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    train(cloud, name, "print('done')")
+
+    (message,) = wait_until(lambda: sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"))
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "SageMaker Training Job State Change"
+    assert event["detail"]["TrainingJobStatus"] == "Completed"
+    assert event["resources"] == [event["detail"]["TrainingJobArn"]]

@@ -118,6 +118,15 @@ class Job(ABC):
             "FailureReason": self.failure_reason,
         }
 
+    @property
+    def label(self) -> str:
+        """The kind of job in words, such as ``Training Job``."""
+        return _dashed(self.kind).replace("-", " ").title()
+
+    def event(self) -> dict[str, Any]:
+        """Return the detail of the event that tells of this status."""
+        return {key: value for key, value in self.describe().items() if value is not None}
+
     def on_stage(self, stage: str) -> None:  # noqa: B027 - most kinds have no stages
         """Note that the job has come to another stage, or to its end."""
 
@@ -210,8 +219,8 @@ class Job(ABC):
         with self._lock:
             self.ended_at = now()
             self.on_stage(status)
-            self._ended.set()
             self._move(status)
+            self._ended.set()  # last: who waits for it reads the status next
 
     def _move(self, status: str) -> None:
         self.status = status
