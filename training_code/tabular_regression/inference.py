@@ -104,9 +104,7 @@ def predict_fn(data: NDArray[np.float64], model: Any) -> NDArray[np.float64]:
         that no prediction comes out.
     """
     if data.shape[1] != model.n_features_in_:
-        raise ValueError(
-            f"the model expects {model.n_features_in_} features a row, but {data.shape[1]} were given"
-        )
+        raise ValueError(f"the model expects {model.n_features_in_} features a row, but {data.shape[1]} were given")
     with np.errstate(over="ignore", invalid="ignore"):
         prediction = np.asarray(model.predict(data), dtype=np.float64).reshape(len(data))
     if not np.isfinite(prediction).all():

@@ -177,9 +177,7 @@ def split_rows(rows: int, *, fractions: Fractions, seed: int) -> dict[str, NDArr
     return {"train": train, "validation": validation_rows, "test": test_rows}
 
 
-def describe(
-    table: Table, *, splits: dict[str, NDArray[np.int64]], fractions: Fractions, seed: int
-) -> dict[str, Any]:
+def describe(table: Table, *, splits: dict[str, NDArray[np.int64]], fractions: Fractions, seed: int) -> dict[str, Any]:
     """Put together what report.json holds."""
     target, *features = table.names
     statistics = {name: column_statistics(table.values[:, i]) for i, name in enumerate(table.names)}
@@ -202,9 +200,7 @@ def describe(
         "target": {"name": target, **statistics[target]},
         "features": features,
         "feature_statistics": {name: statistics[name] for name in features},
-        "splits": {
-            name: {"rows": len(rows), "fraction": getattr(fractions, name)} for name, rows in splits.items()
-        },
+        "splits": {name: {"rows": len(rows), "fraction": getattr(fractions, name)} for name, rows in splits.items()},
         "seed": seed,
         "warnings": warnings,
     }
@@ -308,8 +304,7 @@ def read_header(text: str, name: str) -> list[str]:
     header = [cell.strip() for cell in row]
     if all(is_number(cell) for cell in header):
         raise DataError(
-            f"{name} line {line} holds numbers ({listing(header)}) where the column names should be; "
-            "add a header line"
+            f"{name} line {line} holds numbers ({listing(header)}) where the column names should be; add a header line"
         )
     repeated = sorted({cell for cell in header if header.count(cell) > 1})
     if repeated:
@@ -319,8 +314,7 @@ def read_header(text: str, name: str) -> list[str]:
         )
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         raise DataError(
-            f"{name} line {line}: the header has no comma in it ({quoted(header[0])}); "
-            "separate the columns with commas"
+            f"{name} line {line}: the header has no comma in it ({quoted(header[0])}); separate the columns with commas"
         )
     return header
 
@@ -353,9 +347,7 @@ def choose_columns(header: list[str], name: str, *, target: str, features: list[
     return [target, *features]
 
 
-def read_values(
-    text: str, name: str, *, header: list[str], used: list[str], target: str
-) -> NDArray[np.float64]:
+def read_values(text: str, name: str, *, header: list[str], used: list[str], target: str) -> NDArray[np.float64]:
     """Read the columns in use as numbers, the target first."""
     rows = -1
     lines_above = 0
@@ -393,9 +385,7 @@ def read_values(
     return values
 
 
-def explain_cells(
-    text: str, name: str, *, header: list[str], used: list[str], target: str
-) -> DataError | None:
+def explain_cells(text: str, name: str, *, header: list[str], used: list[str], target: str) -> DataError | None:
     """Say which cells are not numbers: slow, so only when it is known that there are some."""
     positions = {column: header.index(column) for column in used}
     missing: dict[str, list[int]] = {}

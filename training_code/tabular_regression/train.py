@@ -252,13 +252,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser(prog="train.py", description=__doc__.partition("\n")[0], allow_abbrev=False)
     folders = parser.add_argument_group("folders")
     folders.add_argument("--train", type=Path, default=folder_from("SM_CHANNEL_TRAIN"), metavar="DIR")
-    folders.add_argument(
-        "--validation", type=Path, default=folder_from("SM_CHANNEL_VALIDATION"), metavar="DIR"
-    )
+    folders.add_argument("--validation", type=Path, default=folder_from("SM_CHANNEL_VALIDATION"), metavar="DIR")
     folders.add_argument("--model-dir", type=Path, default=folder_from("SM_MODEL_DIR"), metavar="DIR")
-    folders.add_argument(
-        "--output-data-dir", type=Path, default=folder_from("SM_OUTPUT_DATA_DIR"), metavar="DIR"
-    )
+    folders.add_argument("--output-data-dir", type=Path, default=folder_from("SM_OUTPUT_DATA_DIR"), metavar="DIR")
 
     options = parser.add_argument_group("hyperparameters")
     options.add_argument("--model", choices=sorted(MODELS), default="linear")
