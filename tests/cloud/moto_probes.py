@@ -315,8 +315,8 @@ class Cloud:
 
     def seconds_of_a_wait(self) -> str:
         began = time.monotonic()
-        self._ended(self._start(_wait(1)))
-        return "all of them" if time.monotonic() - began >= 1 else "a part of them"
+        self._ended(self._start(_wait(3)))
+        return "all of them" if time.monotonic() - began >= 3 else "a part of them"
 
     def caller_of_a_task(self) -> Any:
         answer = json.loads(self._run(_task("sts:getCallerIdentity", {})).get("output") or "{}")

@@ -64,6 +64,7 @@ def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
                 if received is None:
                     return
                 request, files = received
+                server = os.getpid()
                 pid = os.fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
@@ -71,7 +72,10 @@ def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
                     connection.close()
                     os.close(wake_read)
                     os.close(wake_write)
-                    _run_child(request, files, in_child)
+                    in_child()
+                    if os.getppid() != server:
+                        os._exit(1)  # the server has died in this very moment
+                    _run_child(request, files)
                 for descriptor in files:
                     os.close(descriptor)
                 children[pid] = request["id"]
@@ -101,12 +105,11 @@ def _end(children: Iterable[int]) -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _run_child(request: dict[str, Any], files: list[int], in_child: Callable[[], None]) -> None:
+def _run_child(request: dict[str, Any], files: list[int]) -> None:
     """Become the process that was asked for; never returns."""
     exit_code = 1
     try:
         os.setsid()
-        in_child()
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         _take_files(files)
@@ -173,13 +176,17 @@ def _reseed() -> None:
 
 
 def _parent_death_signal() -> Callable[[], None]:
-    """Have the kernel end this process with its parent, where the kernel can (Linux)."""
+    """Return what has the kernel end a process with its parent, where the kernel can (Linux)."""
     if sys.platform != "linux":
         return lambda: None
     import ctypes
 
     libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    def set_signal() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    return set_signal
 
 
 if __name__ == "__main__":
