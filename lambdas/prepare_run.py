@@ -251,8 +251,20 @@ def _find_object(location: S3Location) -> DataSet | None:
         raise
     if found["ContentLength"] == 0:
         raise InvalidRun(f"The data {location.uri!r} is empty: the object has 0 bytes.")
+    _refuse_neighbours(location)
     etag, version = found["ETag"].strip('"'), found.get("VersionId")
     return DataSet(location.uri, f"{etag}:{version}" if version else etag, is_split=False)
+
+
+def _refuse_neighbours(location: S3Location) -> None:
+    # SageMaker takes an input as a prefix: data.csv would bring data.csv.old along, into every split.
+    listed = client("s3").list_objects_v2(Bucket=location.bucket, Prefix=location.key, MaxKeys=2)
+    others = [entry["Key"] for entry in listed.get("Contents", []) if entry["Key"] != location.key]
+    if others:
+        raise InvalidRun(
+            f"The data {location.uri!r} is also the beginning of {others[0]!r}, which SageMaker would read as well. "
+            "Rename one of them, or give the data a folder of its own."
+        )
 
 
 def _find_prefix(folder: S3Location) -> DataSet:

@@ -128,7 +128,8 @@ def _create_package(model: Event) -> str:
         ModelPackageGroupName=model.model_package_group,
         ModelPackageDescription=package_description(model.execution),
         InferenceSpecification=specification,
-        ModelApprovalStatus=model.decision,
+        # Decided last, in one update: a package whose registration broke off is no champion.
+        ModelApprovalStatus="PendingManualApproval",
         CustomerMetadataProperties=metadata(model),
         ClientToken=token,
     )

@@ -39,6 +39,7 @@ class Event(StateEvent):
     """The payload: the state, as far as the run came."""
 
     names: Names | None = None
+    training_job: dict[str, Any] | None = None
     current_endpoint: CurrentEndpoint | None = None
 
 
@@ -46,7 +47,8 @@ class Event(StateEvent):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Answer the state ``Roll back``."""
     parsed = Event.model_validate(event)
-    if parsed.names is None:  # the run failed before it had names: it made nothing
+    # Before it has trained, a run has made nothing; what has its names then is an earlier run's.
+    if parsed.names is None or parsed.training_job is None:
         return {"endpoint": None, "deleted": []}
     return roll_back(parsed.names, parsed.current_endpoint)
 

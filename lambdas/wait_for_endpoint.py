@@ -48,6 +48,7 @@ def wait_for_endpoint(name: str, config: str) -> dict[str, Any]:
         raise EndpointFailed(f"Endpoint {name!r} is {endpoint.status}: {endpoint.why}")
     if endpoint.config != config:
         raise EndpointRolledBack(
-            f"Endpoint {name!r} went on serving {endpoint.config!r} instead of {config!r}: {endpoint.why}"
+            f"Endpoint {name!r} serves {endpoint.config!r} instead of {config!r}, because SageMaker went back to it "
+            f"or another run has taken the endpoint over: {endpoint.why}"
         )
     return {"endpoint": name, "endpoint_config": config, "status": endpoint.status}

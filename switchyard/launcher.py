@@ -157,6 +157,7 @@ class ChildCloud:
         self.process = process
         self._errors = errors
         self._ready: RunningCloud | None = None
+        self._has_answered = False
 
     def wait_until_ready(self) -> RunningCloud:
         """Wait for the one line that it prints when it listens.
@@ -201,6 +202,7 @@ class ChildCloud:
                 self.stop()
                 raise SwitchyardError(f"the local cloud was not ready after {_READY_SECONDS} s")
             chunk = os.read(output.fileno(), 65536)
+            self._has_answered = True
             if not chunk:
                 break
             line += chunk
@@ -216,6 +218,8 @@ class ChildCloud:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        if not self._has_answered:
+            self.process.kill()  # it has nothing to end in good order yet, and would look up only when it is ready
         # `wait` with a time-out would look only every 50 ms.
         late = threading.Timer(_STOP_SECONDS, self.process.kill)
         late.start()
@@ -253,7 +257,10 @@ def start_cloud(
     """
     import tempfile
 
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the state folder {home} cannot be made: {error.strerror}; set SWITCHYARD_HOME") from None
     command = [sys.executable, "-m", "switchyard.cloud", "--parent-pipe"]
     command += ["--home", str(home), "--template", str(template)]
     command += ["--port", str(port), "--time-scale", str(time_scale)]

@@ -173,5 +173,5 @@ def test_a_cloud_that_nobody_takes_is_stopped(monkeypatch: pytest.MonkeyPatch):
     cloud = child(ENDS_WITH_ITS_INPUT)
     monkeypatch.setattr(launcher, "_prestarted", [cloud])
     launcher.stop_prestarted()
-    assert cloud.process.returncode == 0
+    assert cloud.process.returncode is not None
     assert launcher.take_prestarted() is None

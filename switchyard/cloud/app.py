@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import shutil
 import socket
 import threading
@@ -19,6 +20,17 @@ from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import RuntimeHosts
 
 LOG = logging.getLogger(__name__)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what clouds left behind that were killed: each has a folder named after its process."""
+    for left in folder.glob("*"):
+        try:
+            os.kill(int(left.name), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(left, ignore_errors=True)
+        except PermissionError:
+            continue
 
 
 def _publish(job: Any) -> None:
@@ -46,11 +58,13 @@ class Cloud:
         self._listening = listening
         self._home = home
         self._time_scale = time_scale
-        self._work = home / "cloud" / str(listening.getsockname()[1])
-        shutil.rmtree(self._work, ignore_errors=True)
-        self._work.mkdir(parents=True)
+        _remove_stale(home / "cloud")
+        self._work = home / "cloud" / str(os.getpid())
+        self._work.mkdir(parents=True, exist_ok=True)
         log = home / "cloud.log"
         logging.basicConfig(filename=log, filemode="a", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        # A failed state is in its execution's history; here it would be three kilobytes of the parsed definition.
+        logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
         self._identity = Identity(self.endpoint_url)
         self._functions = Functions(self._identity, log)
         self._runtimes = RuntimeHosts(log)

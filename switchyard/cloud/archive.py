@@ -63,10 +63,10 @@ class Archive:
 
     def keep(self, execution_arn: str) -> None:
         """Write down an execution that has ended."""
-        name = execution_arn.rpartition(":")[2]
-        target = self._folder / name
+        machine, _, name = execution_arn.rpartition(":execution:")[2].partition(":")
+        target = self._target(machine, name)
         try:
-            partial = self._folder / f".{name}.partial"
+            partial = self._folder / f".{target.name}.partial"
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             self._write(execution_arn, partial)
@@ -85,6 +85,16 @@ class Archive:
         with self._changed:
             self._changed.wait_for(lambda: name in self._kept, timeout)
             return self._kept.get(name)
+
+    def _target(self, machine: str, name: str) -> Path:
+        """Return the folder for an execution: its name, with the machine's where another machine has the name."""
+        safe = name if name.strip(".") and "/" not in name else f"execution {name.replace('/', '_')}"
+        target = self._folder / safe
+        try:
+            other = json.loads((target / "execution.json").read_text())["executionArn"]
+        except (OSError, ValueError, KeyError):
+            return target
+        return target if f":execution:{machine}:" in other else self._folder / f"{machine} {safe}"
 
     def _exists(self, name: str) -> bool:
         states = self._identity.client("stepfunctions")

@@ -23,6 +23,7 @@ from switchyard.cloud.processes import ProcessHost
 from switchyard.cloud.runtime_api import Invocation, RuntimeApi, trace_header
 
 MOST_PREPARED = 16
+MOST_IDLE = 2  # of one function, once a burst of events is over
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 # What Lambda's Python runtime and the public Powertools layer bring along.
 PRELOAD = (
@@ -149,8 +150,10 @@ class Functions:
         worker = self._take(function)
         result = worker.invoke(payload)
         with self._lock:
-            if worker.is_alive() and self._functions.get(function.name) is function:
-                self._idle.setdefault(function.name, []).append(worker)
+            idle = self._idle.setdefault(function.name, [])
+            is_wanted = len(idle) < MOST_IDLE and self._functions.get(function.name) is function
+            if worker.is_alive() and is_wanted:
+                idle.append(worker)
                 return result
             self._all.discard(worker)
         worker.end()

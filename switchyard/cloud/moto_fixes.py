@@ -172,14 +172,16 @@ def parse_each_definition_once() -> None:
 
     original: Callable[[str], Any] = AmazonStateLanguageParser.parse
     parsed: dict[str, bytes] = {}
+    lock = threading.Lock()  # two parses at once mix up their query languages, and refuse what is right
 
     def parse(definition: str) -> Any:
-        if definition not in parsed:
-            program, tree = original(definition)
-            try:
-                parsed[definition] = pickle.dumps(program)
-            except (TypeError, AttributeError, pickle.PicklingError):
-                return program, tree
+        with lock:
+            if definition not in parsed:
+                program, tree = original(definition)
+                try:
+                    parsed[definition] = pickle.dumps(program)
+                except (TypeError, AttributeError, pickle.PicklingError):
+                    return program, tree
         return pickle.loads(parsed[definition]), None  # noqa: S301 - our own, from the lines above
 
     AmazonStateLanguageParser.parse = staticmethod(parse)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
+LOG = logging.getLogger(__name__)
 LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 _raw_uri: ContextVar[str] = ContextVar("raw_uri", default="")
 # Threads wait here for moto, for functions and for jobs; none of them computes for long.
@@ -95,11 +97,22 @@ def _moto() -> Any:
     from a2wsgi import WSGIMiddleware
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    dispatcher = DomainDispatcherApplication(create_backend_app)
+    def create(service: Any) -> Any:
+        flask = create_backend_app(service)
+        flask.config["PROPAGATE_EXCEPTIONS"] = True  # they are answered below, not with a page of HTML
+        return flask
+
+    dispatcher = DomainDispatcherApplication(create)
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         environ["RAW_URI"] = _raw_uri.get()
-        return dispatcher(environ, start_response)
+        try:
+            return dispatcher(environ, start_response)
+        except NotImplementedError as error:
+            return _moto_error(start_response, "501 Not Implemented", "NotImplementedException", str(error))
+        except Exception as error:
+            LOG.exception("%s %s", environ["REQUEST_METHOD"], environ["RAW_URI"])
+            return _moto_error(start_response, "500 Internal Server Error", "InternalFailure", repr(error))
 
     middleware: Any = WSGIMiddleware(application, workers=WORKERS)  # type: ignore[arg-type]
 
@@ -114,6 +127,13 @@ def _moto() -> Any:
             _raw_uri.reset(token)
 
     return call
+
+
+def _moto_error(start_response: Any, status: str, code: str, reason: str) -> list[bytes]:
+    body = json.dumps({"__type": code, "message": f"The local cloud cannot do this: {reason or code}"}).encode()
+    headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body))), ("x-amzn-errortype", code)]
+    start_response(status, headers)
+    return [body]
 
 
 def _is_local(headers: dict[str, str]) -> bool:

@@ -174,7 +174,11 @@ def _add_error(result: RunResult, tree: ExecutionTree, cloud: Cloud | None) -> N
     if tree.is_open:
         return
     name = tree.error or ("Stopped" if tree.status is Status.ABORTED else str(tree.status))
-    result.error = {"name": name, "cause": tree.cause or None, "state": state.name if state else None}
+    result.error = {
+        "name": name,
+        "cause": failure_reason(tree.cause or "") or None,
+        "state": state.name if state else None,
+    }
     if state is None or state.job is None:
         return  # a function says why it failed in its error; what it logs then is a traceback
     lines: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from switchyard.recipes.model import Data, Split
 
 SPLITS = ("train", "validation", "test")
+# A larger file is looked at only at its head: the run's first job reads all of it anyway.
+LARGEST_READ_WHOLE = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,10 @@ def _check_table(files: list[Path], data: Data) -> None:
         line, header = next(rows, (0, []))
         if not any(cell.strip() for cell in header):
             raise DataError(f"{file} is empty; it needs a header line with column names, then one line a row")
-        _check_header([cell.strip() for cell in header], f"{file} line {line}", file, data)
+        columns = [cell.strip() for cell in header]
+        _check_header(columns, f"{file} line {line}", file, data)
+        used = [index for index, name in enumerate(columns) if _is_used(name, data)]
+        whole = file.stat().st_size <= LARGEST_READ_WHOLE
         own = 0
         for line, row in rows:
             if len(row) != len(header):
@@ -103,8 +109,9 @@ def _check_table(files: list[Path], data: Data) -> None:
                     f"{file} line {line} has {_count(len(row), 'value')}, but the header names {len(header)} "
                     "columns; give every line one value a column"
                 )
+            _check_cells(row, used, columns, f"{file} line {line}")
             own += 1
-            if own >= needed:
+            if own >= needed and not whole:
                 break
         if not own:
             raise DataError(f"{file} has a header but no data rows; add one line a row below it")
@@ -116,6 +123,23 @@ def _check_table(files: list[Path], data: Data) -> None:
             f"with {split.train:g} / {split.validation:g} / {split.test:g} it takes {needed} rows for "
             "each split to get one; bring more rows"
         )
+
+
+def _is_used(column: str, data: Data) -> bool:
+    return column == data.target or data.features is None or column in data.features
+
+
+def _check_cells(row: list[str], used: list[int], columns: list[str], place: str) -> None:
+    for index in used:
+        try:
+            is_finite = math.isfinite(float(row[index]))
+        except ValueError:
+            is_finite = False
+        if not is_finite:
+            what = repr(row[index][:60]) if row[index].strip() else "an empty cell"
+            raise DataError(
+                f"{place}, column {columns[index]!r}: {what} is not a number; correct it or take the row out"
+            )
 
 
 def _check_header(header: list[str], place: str, file: Path, data: Data) -> None:

@@ -51,6 +51,15 @@ def test_a_run_without_names_made_nothing(context: Any, stub: Callable[[str], An
     }
 
 
+def test_a_run_that_has_not_trained_leaves_what_an_earlier_run_of_its_name_made(
+    context: Any, failed: Callable[..., dict[str, Any]], stub: Callable[[str], Any]
+) -> None:
+    stub("sagemaker")
+    payload = failed(existed=False)
+    del payload["state"]["training_job"]
+    assert handler(payload, context)["deleted"] == []
+
+
 def test_names_in_a_runs_own_input_are_never_deleted(
     context: Any, failed: Callable[..., dict[str, Any]], stub: Callable[[str], Any]
 ) -> None:

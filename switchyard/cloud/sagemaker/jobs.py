@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 STOP_GRACE_SECONDS = 120
 LEAST_GRACE_SECONDS = 2.0
 LONGEST_REASON = 1024
+# A process that left its group, and has the job's output open, is not waited for.
+OUTPUT_SECONDS = 5.0
 
 
 class JobFailedError(Exception):
@@ -178,15 +180,17 @@ class Job(ABC):
                 target, arguments, environment=environment, directory=directory
             )
             self._process = process
-        reader = threading.Thread(target=pump, args=(process.output, lambda lines: self._take(lines, on_line)))
+        reader = threading.Thread(
+            target=pump, args=(process.output, lambda lines: self._take(lines, on_line)), daemon=True
+        )
         reader.start()
         exit_code = process.wait(max_seconds)
         if exit_code is None:
             self.on_stage("MaxRuntimeExceeded")
             process.terminate(self.grace_seconds())
-            reader.join()
+            reader.join(OUTPUT_SECONDS)
             raise JobStoppedError
-        reader.join()
+        reader.join(OUTPUT_SECONDS)
         self.check_not_stopped()
         return exit_code
 
