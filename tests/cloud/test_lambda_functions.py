@@ -249,3 +249,10 @@ def test_many_invocations_at_once_all_get_their_own_answer(cloud: LocalCloud) ->
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         assert list(pool.map(ask, range(8))) == list(range(8))
+
+
+def test_after_a_burst_few_workers_are_kept(cloud: LocalCloud) -> None:
+    before = cloud.children()
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda number: echo(cloud, number), range(24)))
+    wait_until(lambda: len([pid for pid in cloud.children() - before if is_alive(pid)]) <= 2)

@@ -498,3 +498,11 @@ def test_the_history_comes_in_pages_and_backwards(cloud: LocalCloud) -> None:
     assert [event["id"] for event in events(cloud, arn)] == [1, 2, 3, 4, 5, 6]
     backwards = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=1)["events"]
     assert [event["type"] for event in backwards] == ["ExecutionSucceeded"]
+
+
+def test_an_operation_that_nobody_answers_says_so(cloud: LocalCloud) -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:execution:machine:name"
+    with pytest.raises(ClientError) as refused:
+        cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+    assert refused.value.response["Error"]["Code"] == "NotImplementedException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

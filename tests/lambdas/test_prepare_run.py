@@ -350,6 +350,13 @@ def test_empty_data_is_refused(published: Any, prepare: Prepare) -> None:
         prepare(data="s3://switchyard-data/empty/")
 
 
+def test_data_whose_key_begins_another_key_is_refused(published: Any, prepare: Prepare) -> None:
+    for key in ("d.csv", "d.csv.old.csv"):
+        published.put_object(Bucket="switchyard-data", Key=key, Body=b"1\n")
+    with pytest.raises(InvalidRun, match=r"the beginning of 'd\.csv\.old\.csv'"):
+        prepare(data="s3://switchyard-data/d.csv")
+
+
 def test_a_version_is_part_of_the_datas_hash(published: Any, prepare: Prepare) -> None:
     published.put_bucket_versioning(Bucket="switchyard-data", VersioningConfiguration={"Status": "Enabled"})
     put = published.put_object(Bucket="switchyard-data", Key="v.csv", Body=b"1\n")

@@ -113,12 +113,20 @@ def test_housing_runs_on_a_csv_of_one_s_own(whole_project: Project, tmp_path: Pa
         (["run", "diabetes", "--set", "hyperparameters.alfa=1"], "hyperparameters.alpha"),
         (["run", "housing"], "--data"),
         (["run", "housing", "--data", "nowhere.csv"], "nowhere.csv"),
+        (["run", "diabetes", "--data", "text.csv"], "line 12, column 'bmi': 'tall' is not a number"),
+        (["run", "diabetes", "--data", "nan.csv"], "line 12, column 'progression': 'nan' is not a number"),
         (["start", "TrainAndDeploy", "--input", '{"recipe": '], "line 1"),
         (["start", "TrainAndDeploy", "--input", "@large.json"], "256"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2_and_leaves_nothing(whole_project: Project, words: list[str], named: str) -> None:
     (whole_project.root / "large.json").write_text(json.dumps({"recipe": "x" * 300_000}))
+    header, *patients = (whole_project.root / "recipes/data/diabetes.csv").read_text().splitlines()
+    for file, column, value in (("text.csv", 2, "tall"), ("nan.csv", 10, "nan")):
+        cells = patients[10].split(",")
+        cells[column] = value
+        lines = [header, *patients[:10], ",".join(cells), *patients[11:]]
+        (whole_project.root / file).write_text("\n".join(lines) + "\n")
 
     done = switchyard(whole_project, *words)
 

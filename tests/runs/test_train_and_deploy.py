@@ -55,6 +55,10 @@ def test_a_good_model_is_deployed_and_answers(site: Site, project: Project) -> N
     assert [row[0] for row in predicted] == [row[0] for row in expected]
     errors = [target - prediction for target, prediction in predicted]
     assert output["test_metrics"]["rmse"] == pytest.approx(math.sqrt(math.fsum(e * e for e in errors) / len(errors)))
+    with pytest.raises(ClientError) as refused:
+        site.invoke("good", "1,2")
+    assert refused.value.response["OriginalStatusCode"] == 400
+    assert "expects 10 features a row, but 2 were given" in refused.value.response["OriginalMessage"]
     # The endpoint gives the very predictions that the transform gave.
     features = ",".join(str(value) for value in expected[0][1:])
     assert float(site.invoke("good", features)) == pytest.approx(predicted[0][1])
