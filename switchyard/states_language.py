@@ -46,7 +46,8 @@ def flow_problems(machine: Any, path: str = "") -> Iterator[FlowProblem]:
     for name, state in states.items():
         problems += _state_problems(state, _at(path, f"States.{name}"), states)
     reached = _reachable(states, start) if start in states else set(states)
-    for name in states:
+    # A name that leads nowhere cuts off all that follows: it alone is what to mend.
+    for name in states if not problems else ():
         if name not in reached:
             message = f"nothing leads to the state {name!r}"
             problems.append(FlowProblem(_at(path, f"States.{name}"), message, "lead a Next to it or take it out"))

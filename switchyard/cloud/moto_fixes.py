@@ -57,6 +57,7 @@ def apply() -> None:
     name_sdk_errors_as_aws()
     name_unnamed_executions()
     refuse_bad_starts()
+    parse_definitions_apart()
     parse_each_definition_once()
     keep_stop_reason()
     page_and_reverse_history()
@@ -166,13 +167,26 @@ def refuse_bad_starts() -> None:
     StepFunctionsParserBackend.start_execution = start_execution
 
 
+def parse_definitions_apart() -> None:
+    """All parses share one list of query languages: a refused definition, or one parsed beside it, spoils the next."""
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    original = Preprocessor.__init__
+
+    def initialise(self: Any, *arguments: Any, **options: Any) -> None:
+        original(self, *arguments, **options)
+        self._query_language_per_scope = []
+
+    Preprocessor.__init__ = initialise
+
+
 def parse_each_definition_once() -> None:
     """A definition is parsed anew at every start (60 ms for 20 states); a copy of the parsed one is 1 ms."""
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     original: Callable[[str], Any] = AmazonStateLanguageParser.parse
     parsed: dict[str, bytes] = {}
-    lock = threading.Lock()  # two parses at once mix up their query languages, and refuse what is right
+    lock = threading.Lock()  # the same definition is not worth parsing twice at once
 
     def parse(definition: str) -> Any:
         with lock:

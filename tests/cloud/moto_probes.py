@@ -5,6 +5,7 @@ Run as ``python -m tests.cloud.moto_probes shipped|mended``, always in a fresh p
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -36,6 +37,9 @@ def main(mended: bool) -> dict[str, Any]:
     seen["list_regions_once"] = descriptions_read_for_the_regions_of("sqs", "sns")
     seen["list_services_once"] = services_are_listed_anew_each_time()
     seen["read_service_descriptions_once"] = a_second_session_reads_the_same_files_again()
+    seen["parse_definitions_apart"] = a_definition_after_one_that_was_refused()
+    if not mended:
+        parse_one_at_a_time()
     seen["parse_each_definition_once"] = parses_of_one_definition_started_thrice()
     cloud = Cloud(mended)
     probes = {
@@ -74,6 +78,37 @@ def importing_the_interpreter_imports_ec2(mended: bool) -> bool:
     else:
         import moto.stepfunctions.parser.models  # noqa: F401
     return "moto.ec2.models" in sys.modules
+
+
+def a_definition_after_one_that_was_refused() -> str:
+    """Parse a wrong JSONata definition, then a right one in JSONPath."""
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    state = {"Type": "Pass", "Parameters": {"a": 1}, "End": True}
+    machine = {"StartAt": "A", "States": {"A": state}}
+    with contextlib.suppress(ValueError):
+        AmazonStateLanguageParser.parse(json.dumps({"QueryLanguage": "JSONata", **machine}))
+    try:
+        AmazonStateLanguageParser.parse(json.dumps(machine))
+    except ValueError:
+        return "refused"
+    finally:
+        Preprocessor._query_language_per_scope.clear()
+    return "taken"
+
+
+def parse_one_at_a_time() -> None:
+    """Keep that defect out of the other probes, which run side by side."""
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    parse, lock = AmazonStateLanguageParser.parse, threading.Lock()
+
+    def one_at_a_time(definition: str) -> Any:
+        with lock:
+            return parse(definition)
+
+    AmazonStateLanguageParser.parse = staticmethod(one_at_a_time)
 
 
 def a_machine_of_cloudformation_can_be_started() -> bool:

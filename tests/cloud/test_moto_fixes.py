@@ -32,6 +32,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "name_sdk_errors_as_aws": ("s3.NoSuchBucketException", "S3.NoSuchBucketException"),
     "name_unnamed_executions": ("the second is refused", "two"),
     "refuse_bad_starts": (["taken"] * 3, ["InvalidName", "InvalidName", "InvalidExecutionInput"]),
+    "parse_definitions_apart": ("refused", "taken"),
     "parse_each_definition_once": (3, 1),
     "keep_stop_reason": (["ABORTED", None, None], ["ABORTED", "Enough", "changed my mind"]),
     "page_and_reverse_history": (
