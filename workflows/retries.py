@@ -64,6 +64,17 @@ ENDPOINT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=1
 # Another run is deploying to the same endpoint. It may take as long as a deployment takes.
 ENDPOINT_BUSY = Retry(error_equals=["EndpointBusy"], interval_seconds=30, backoff_rate=1.0, max_attempts=240)
 
+# The same, met at UpdateEndpoint itself: another run was faster after this one had looked. The configuration is this
+# run's own, just made, so what SageMaker refuses here is refused because the endpoint is busy.
+UPDATE_BUSY = Retry(
+    error_equals=["SageMaker.AmazonSageMakerException"],
+    interval_seconds=15,
+    backoff_rate=1.5,
+    max_attempts=120,
+    max_delay_seconds=60,
+    jitter_strategy="FULL",
+)
+
 # What every state that calls SageMaker retries, and every state that starts instances.
 SAGEMAKER = [SAGEMAKER_FAULTS]
 SAGEMAKER_INSTANCES = [SAGEMAKER_FAULTS, SAGEMAKER_QUOTA]

@@ -396,7 +396,7 @@ def endpoint_step(state: str, *, update: bool) -> EndpointStep:
         tags=None if update else TAGS,
         update=update,
         timeout_seconds=REQUEST_SECONDS,
-        retry=retries.SAGEMAKER_INSTANCES,
+        retry=[retries.UPDATE_BUSY, retries.SAGEMAKER_QUOTA] if update else retries.SAGEMAKER_INSTANCES,
         result_path=None,
     )
 

@@ -174,6 +174,23 @@ def test_a_second_run_updates_the_endpoint_without_losing_a_request(site: Site, 
     assert endpoint["EndpointConfigName"] == "switchyard-fresh-2"
 
 
+def test_runs_at_the_same_time_take_turns_at_the_endpoint(site: Site, project: Project) -> None:
+    add_recipe(project, "crowd")
+    site.publish(project, "crowd")
+    site.start("crowd", "crowd-0").wait()
+
+    executions = [site.start("crowd", f"crowd-{number}") for number in (1, 2, 3)]
+    ends = [execution.wait() for execution in executions]
+
+    # Each is deployed, or says that another has taken its place; the endpoint serves one that was deployed.
+    deployed = [end["name"] for end in ends if end["status"] == "SUCCEEDED"]
+    overtaken = [end["cause"] for end in ends if end["status"] != "SUCCEEDED"]
+    assert all("another run has taken the endpoint over" in cause for cause in overtaken)
+    endpoint = site.client("sagemaker").describe_endpoint(EndpointName="switchyard-crowd")
+    assert endpoint["EndpointStatus"] == "InService"
+    assert endpoint["EndpointConfigName"] in {f"switchyard-{name}" for name in deployed}
+
+
 def test_the_same_name_twice_is_the_same_run(site: Site, project: Project) -> None:
     add_recipe(project, "once")
     site.publish(project, "once")
