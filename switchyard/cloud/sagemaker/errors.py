@@ -30,12 +30,6 @@ class ResourceInUseError(SageMakerError):
     code = "ResourceInUse"
 
 
-class ResourceNotFoundError(SageMakerError):
-    """The thing named does not exist (the newer operations say it so)."""
-
-    code = "ResourceNotFound"
-
-
 class NotRunError(SageMakerError):
     """The operation would start work that the local cloud cannot do; it is refused rather than pretended."""
 

@@ -15,7 +15,7 @@ from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import Process
 from switchyard.cloud.sagemaker.container import HOST, Container, python_command
 from switchyard.cloud.sagemaker.context import Context
-from switchyard.cloud.sagemaker.images import Runtime, UnknownImageError, runtime_for
+from switchyard.cloud.sagemaker.images import Runtime, UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.store import now, tags_of
 
@@ -193,10 +193,6 @@ class Job(ABC):
         reader.join(OUTPUT_SECONDS)
         self.check_not_stopped()
         return exit_code
-
-    def runtime(self, image_uri: str) -> Runtime:
-        """Return the local runtime for the job's image."""
-        return runtime_for(image_uri)
 
     def _take(self, lines: list[str], on_line: Callable[[str], None]) -> None:
         self.log.write(lines)

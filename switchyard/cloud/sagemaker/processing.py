@@ -11,6 +11,7 @@ from typing import Any
 
 from switchyard.cloud.account import REGION
 from switchyard.cloud.sagemaker.container import HOST, OPT_ML, base_environment
+from switchyard.cloud.sagemaker.images import runtime_for
 from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, last_words
 from switchyard.cloud.sagemaker.s3 import TransferError, download_prefix, upload_folder
 
@@ -30,7 +31,7 @@ class ProcessingJob(Job):
     def perform(self) -> None:
         """Download, run, upload."""
         application = self.request["AppSpecification"]
-        runtime = self.runtime(application["ImageUri"])
+        runtime = runtime_for(application["ImageUri"])
         command = [*application.get("ContainerEntrypoint", []), *application.get("ContainerArguments", [])]
         if not command:
             raise JobFailedError("ClientError: AppSpecification has no ContainerEntrypoint, and no image is run here")

@@ -22,6 +22,7 @@ from switchyard.cloud.sagemaker.container import (
     script_arguments,
 )
 from switchyard.cloud.sagemaker.errors import ValidationError
+from switchyard.cloud.sagemaker.images import runtime_for
 from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, last_words
 from switchyard.cloud.sagemaker.s3 import (
     TransferError,
@@ -78,7 +79,7 @@ class TrainingJob(Job):
 
     def perform(self) -> None:
         """Download, train, upload."""
-        runtime = self.runtime(self.request["AlgorithmSpecification"]["TrainingImage"])
+        runtime = runtime_for(self.request["AlgorithmSpecification"]["TrainingImage"])
         self.on_stage("Downloading")
         hyperparameters = decoded_hyperparameters(self.request.get("HyperParameters", {}))
         program = hyperparameters.get("sagemaker_program")
