@@ -210,21 +210,24 @@ def test_a_stopped_job_is_stopped_and_its_process_gone(cloud: LocalCloud, name: 
     assert ended_training(cloud, name) == {**job, "ResponseMetadata": ended_training(cloud, name)["ResponseMetadata"]}
 
 
-def test_a_script_is_asked_before_it_is_ended(cloud: LocalCloud, name: str) -> None:
+def test_a_script_is_asked_before_it_is_ended_and_keeps_its_model(cloud: LocalCloud, name: str) -> None:
     script = """
-        import signal, threading
+        import os, pathlib, signal, threading
         stopped = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stopped.set())
         print("ready")
         while not stopped.wait(0.01):
             pass
         print("saving a checkpoint")
+        pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text("half of it")
     """
     start_training(cloud, name, script)
     wait_until(lambda: cloud.log(GROUP, f"{name}/"))
     cloud.client("sagemaker").stop_training_job(TrainingJobName=name)
-    assert ended_training(cloud, name)["TrainingJobStatus"] == "Stopped"
+    job = ended_training(cloud, name)
+    assert job["TrainingJobStatus"] == "Stopped"
     assert cloud.log(GROUP, f"{name}/") == ["ready", "saving a checkpoint"]
+    assert members(cloud.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model.txt": b"half of it"}
 
 
 def test_a_job_ends_when_its_time_is_over(cloud: LocalCloud, name: str) -> None:

@@ -23,7 +23,7 @@ from switchyard.cloud.sagemaker.container import (
 )
 from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.images import runtime_for
-from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, last_words
+from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, JobStoppedError, last_words
 from switchyard.cloud.sagemaker.s3 import (
     TransferError,
     download_object,
@@ -98,13 +98,17 @@ class TrainingJob(Job):
         self.training_started = now()
         own = {key: value for key, value in hyperparameters.items() if not key.startswith("sagemaker_")}
         arguments = script_arguments(own)
-        exit_code = self.run_process(
-            runtime,
-            ["python3", str(script), *arguments],
-            self._environment(hyperparameters, own, arguments),
-            max_seconds=self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_SECONDS),
-            on_line=self._catch_metrics,
-        )
+        try:
+            exit_code = self.run_process(
+                runtime,
+                ["python3", str(script), *arguments],
+                self._environment(hyperparameters, own, arguments),
+                max_seconds=self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_SECONDS),
+                on_line=self._catch_metrics,
+            )
+        except JobStoppedError:
+            self._upload()  # what the script has saved so far is not lost
+            raise
         if exit_code != 0:
             raise JobFailedError(self._failure(exit_code, str(program), arguments))
         self.on_stage("Uploading")
