@@ -172,7 +172,10 @@ class Functions:
             with self._lock:
                 if self._idle.get(function.name) or self._closed:
                     continue
-            worker = _Worker(function, self._identity, self._host)
+            try:
+                worker = _Worker(function, self._identity, self._host)
+            except ProcessLookupError:
+                return  # the cloud has been closed meanwhile
             with self._lock:
                 self._all.add(worker)
                 self._idle.setdefault(function.name, []).append(worker)

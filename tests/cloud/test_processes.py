@@ -305,3 +305,5 @@ def test_a_closed_host_ends_its_children_and_starts_no_more(tmp_path: Path) -> N
     wait_until(lambda: not is_alive(process.pid), 5)
     process.output.close()
     host.close()  # a second time changes nothing
+    with pytest.raises(ProcessLookupError, match="closed"):
+        host.spawn(None, ["true"], environment=ENVIRONMENT, directory=tmp_path)

@@ -86,12 +86,13 @@ class ProcessHost:
         self._lock = threading.Lock()
         self._processes: dict[int, Process] = {}
         self._connection: socket.socket | None = None
+        self._closed = False
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the fork server; a second call changes nothing."""
         with self._lock:
-            if self._server is None or self._server.poll() is not None:
+            if not self._closed and (self._server is None or self._server.poll() is not None):
                 self._launch()
 
     def spawn(
@@ -135,6 +136,7 @@ class ProcessHost:
         try:
             with self._lock:
                 if self._connection is None:
+                    process.output.close()
                     raise ProcessLookupError("the fork server has been closed")
                 identifier = next(self._identifiers)
                 self._processes[identifier] = process
@@ -146,6 +148,7 @@ class ProcessHost:
     def hang_up(self) -> None:
         """Tell the fork server to end, with every process that it started; do not wait for it."""
         with self._lock:
+            self._closed = True
             connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(OSError):
@@ -180,24 +183,26 @@ class ProcessHost:
                 stderr=log,
                 start_new_session=True,
             )
-        self._connection = ours
-        threading.Thread(target=self._listen, args=(ours,), name="fork-server", daemon=True).start()
+        self._connection, self._processes = ours, {}
+        threading.Thread(target=_listen, args=(ours, self._processes), name="fork-server", daemon=True).start()
 
-    def _listen(self, connection: socket.socket) -> None:
-        while True:
-            try:
-                received = wire.receive(connection)
-            except OSError:
-                received = None
-            if received is None:
-                break
-            message, _ = received
-            process = self._processes[message["id"]]
-            if "pid" in message:
-                process._start(message["pid"])
-            else:
-                del self._processes[message["id"]]
-                process._end(message["exit_code"])
-        connection.close()
-        for identifier in list(self._processes):
-            self._processes.pop(identifier)._end(-signal.SIGKILL)
+
+def _listen(connection: socket.socket, processes: dict[int, Process]) -> None:
+    """Hear from one fork server, until it ends, how its processes fare."""
+    while True:
+        try:
+            received = wire.receive(connection)
+        except OSError:
+            received = None
+        if received is None:
+            break
+        message, _ = received
+        process = processes[message["id"]]
+        if "pid" in message:
+            process._start(message["pid"])
+        else:
+            del processes[message["id"]]
+            process._end(message["exit_code"])
+    connection.close()
+    for identifier in list(processes):
+        processes.pop(identifier)._end(-signal.SIGKILL)
