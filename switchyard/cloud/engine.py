@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
@@ -154,7 +155,7 @@ class SageMakerTask(StateTaskServiceCallback):
         state_credentials: Any,
     ) -> None:
         client = self.cloud.client_for("sagemaker", state_credentials.role_arn)
-        answer = getattr(client, _snake(self.resource.api_action))(**normalised_parameters)
+        answer = getattr(client, xform_name(self.resource.api_action))(**normalised_parameters)
         env.stack.append(_plain(answer))
 
     def _build_sync_resolver(
@@ -222,10 +223,6 @@ def _members(action: str) -> set[str]:
     from switchyard.cloud.sagemaker.model import operation
 
     return set(operation(action[0].upper() + action[1:]).input_shape.members)
-
-
-def _snake(action: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in action)
 
 
 def _plain(answer: Any) -> Any:

@@ -9,21 +9,19 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from switchyard.cloud import cloudformation, lambda_api
+from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control
 from switchyard.cloud.functions import Functions
 from switchyard.cloud.sagemaker import runtime
 from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 LOG = logging.getLogger(__name__)
@@ -49,22 +47,22 @@ class Router:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         path: str = scope["path"]
         if not _is_local(headers):
-            await _respond(send, 403, b"this server answers programs on its own machine only", {})
+            await respond(send, 403, b"this server answers programs on its own machine only", {})
             return
         if path.startswith("/_switchyard/"):
             status, document = await self._in_thread(self._control.answer, scope["method"], path)
-            await _respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
+            await respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
         elif match := _INVOCATION.fullmatch(path):
-            body = await _body(receive, runtime.LARGEST_BODY)
+            body = await read_body(receive, runtime.LARGEST_BODY)
             answer = await runtime.invoke(self._sagemaker, unquote(match.group(1)), headers, body)
-            await _respond(send, answer.status, answer.body, answer.headers)
+            await respond(send, answer.status, answer.body, answer.headers)
         elif path.startswith("/2015-03-31/functions"):
-            body = await _body(receive)
+            body = await read_body(receive)
             raw = scope.get("raw_path", path.encode()).decode("latin-1")
             reply = await self._in_thread(
                 lambda_api.answer, self._functions, scope["method"], raw.partition("?")[0], headers, body
             )
-            await _respond(send, reply.status, reply.body, reply.headers)
+            await respond(send, reply.status, reply.body, reply.headers)
         elif headers.get("x-amz-target", "").startswith("SageMaker."):
             await self._answer_sagemaker(scope, headers, receive, send)
         elif _service(headers) == "cloudformation":
@@ -74,20 +72,20 @@ class Router:
 
     async def _answer_sagemaker(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         operation = headers["x-amz-target"].partition(".")[2]
-        body = await _body(receive)
+        body = await read_body(receive)
         if not self._sagemaker.handles(operation, _peek(body)):
             await self._moto(scope, _replay(body), send)
             return
         status, answer = await self._in_thread(self._sagemaker.answer, operation, body)
-        await _respond(send, status, answer, {"content-type": CONTENT_TYPE})
+        await respond(send, status, answer, {"content-type": CONTENT_TYPE})
 
     async def _answer_cloudformation(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+        body = await read_body(receive)
         answered = cloudformation.answer(self._control.stack, body)
         if answered is None:
             await self._moto(scope, _replay(body), send)
             return
-        await _respond(send, answered[0], answered[1], {"content-type": "text/xml"})
+        await respond(send, answered[0], answered[1], {"content-type": "text/xml"})
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
@@ -159,21 +157,6 @@ def _peek(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-async def _body(receive: Receive, most: int | None = None) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(parts)
-        part = message.get("body", b"")
-        size += len(part)
-        if most is None or size <= most + len(part):  # what is over the limit is counted, not kept
-            parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
 def _replay(body: bytes) -> Receive:
     sent = False
 
@@ -185,15 +168,3 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
-
-
-async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*raw, (b"content-length", str(len(body)).encode())],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})

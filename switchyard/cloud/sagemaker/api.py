@@ -8,8 +8,10 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
+
+from botocore import xform_name
 
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.context import Context
@@ -287,8 +289,7 @@ def _tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _spaced(kind: str) -> str:
-    words: Iterator[str] = (f" {letter.lower()}" if letter.isupper() else letter for letter in kind)
-    return "".join(words).strip().replace("endpoint config", "endpoint configuration")
+    return str(xform_name(kind, " ")).replace("endpoint config", "endpoint configuration")
 
 
 def _without_nulls(value: Any) -> Any:

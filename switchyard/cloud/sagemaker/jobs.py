@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from botocore import xform_name
+
 from switchyard.cloud.account import arn
 from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import Process
@@ -54,14 +56,14 @@ class Job(ABC):
         self.context = context
         self.request = request
         self.name: str = request[f"{self.kind}Name"]
-        self.arn = arn("sagemaker", f"{_dashed(self.kind)}/{self.name}")
+        self.arn = arn("sagemaker", f"{xform_name(self.kind, '-')}/{self.name}")
         self.tags = tags_of(request)
         self.created = self.modified = now()
         self.started: datetime.datetime | None = None
         self.ended_at: datetime.datetime | None = None
         self.status = "InProgress"
         self.failure_reason: str | None = None
-        self.container = Container(context.home / "containers" / f"{_dashed(self.kind)}-{self.name}")
+        self.container = Container(context.home / "containers" / f"{xform_name(self.kind, '-')}-{self.name}")
         self.log = LogStream(self.log_group, f"{self.name}/{HOST}-{int(time.time())}")
         self._ended = threading.Event()
         self._stop = threading.Event()
@@ -123,7 +125,7 @@ class Job(ABC):
     @property
     def label(self) -> str:
         """The kind of job in words, such as ``Training Job``."""
-        return _dashed(self.kind).replace("-", " ").title()
+        return str(xform_name(self.kind, " ")).title()
 
     def event(self) -> dict[str, Any]:
         """Return the detail of the event that tells of this status."""
@@ -231,7 +233,3 @@ class Job(ABC):
 def last_words(job: Job) -> str:
     """Return the last line that a failed process printed, for its job's FailureReason."""
     return job.log.last_line().strip() or "the process printed nothing"
-
-
-def _dashed(kind: str) -> str:
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")

@@ -17,14 +17,14 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from switchyard.cloud.asgi import Receive, Send, read_body, respond
+
 LISTENING_SOCKET = 3
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 
@@ -127,15 +127,17 @@ class ModelServer:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         route = (scope["method"], scope["path"])
         if route == ("GET", "/ping"):
-            await _respond(send, 200, b"", JSON)
+            await respond(send, 200, b"", {"content-type": JSON})
         elif route == ("POST", "/invocations"):
             headers = dict(scope["headers"])
             content_type = headers.get(b"content-type", CSV.encode()).decode("latin-1")
             accept = headers.get(b"accept", b"*/*").decode("latin-1")
-            body = await _body(receive)
-            await _respond(send, *await self._invoke(body, content_type, accept))
+            body = await read_body(receive)
+            status, answer, answer_type = await self._invoke(body, content_type, accept)
+            await respond(send, status, answer, {"content-type": answer_type})
         else:
-            await _respond(send, 404, b"only GET /ping and POST /invocations are served here", "text/plain")
+            known = b"only GET /ping and POST /invocations are served here"
+            await respond(send, 404, known, {"content-type": "text/plain"})
 
     async def _invoke(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
         loop = asyncio.get_running_loop()
@@ -213,23 +215,3 @@ def _default_output(prediction: Any, accept: str) -> tuple[bytes, str]:
 def _as_bytes(answer: Any, accept: str) -> tuple[bytes, str]:
     content, content_type = answer if isinstance(answer, tuple) else (answer, accept)
     return content.encode() if isinstance(content, str) else bytes(content), content_type
-
-
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b""
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-async def _respond(send: Send, status: int, body: bytes, content_type: str) -> None:
-    headers = [
-        (b"content-type", content_type.encode("latin-1")),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from botocore import xform_name
+
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.store import now, tags_of
@@ -18,7 +20,7 @@ class StoredResource:
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = {key: value for key, value in request.items() if key != "Tags"}
         self.name: str = request[f"{self.kind}Name"]
-        self.arn = arn("sagemaker", f"{_resource_type(self.kind)}/{self.name.lower()}")
+        self.arn = arn("sagemaker", f"{xform_name(self.kind, '-')}/{self.name.lower()}")
         self.tags = tags_of(request)
         self.created = self.modified = now()
 
@@ -46,7 +48,3 @@ class EndpointConfig(StoredResource):
     """An endpoint configuration: the production variants, each with a model and a weight."""
 
     kind = "EndpointConfig"
-
-
-def _resource_type(kind: str) -> str:
-    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")

@@ -24,6 +24,12 @@ class ModelServerError(Exception):
     """The model's server did not become healthy; the message says why."""
 
 
+def primary_container(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the container of a model that takes the requests, of what DescribeModel says of it."""
+    container: dict[str, Any] = model.get("PrimaryContainer") or model["Containers"][0]
+    return container
+
+
 class ModelServer:
     """One process that serves one model.
 
@@ -56,7 +62,7 @@ class ModelServer:
         ModelServerError, TransferError, UnknownImageError
             It could not be started; nothing of it is left running.
         """
-        definition = self._model.get("PrimaryContainer") or self._model["Containers"][0]
+        definition = primary_container(self._model)
         runtime = runtime_for(definition["Image"])
         environment = definition.get("Environment", {})
         self._lay_out(definition, environment)

@@ -20,7 +20,7 @@ from switchyard.cloud.sagemaker.batch import (
 )
 from switchyard.cloud.sagemaker.jobs import Job, JobFailedError
 from switchyard.cloud.sagemaker.s3 import download_prefix, join_uri, upload_file
-from switchyard.cloud.sagemaker.serving import ModelServer, ModelServerError
+from switchyard.cloud.sagemaker.serving import ModelServer, ModelServerError, primary_container
 
 DEFAULT_PAYLOAD_MB = 6
 REQUEST_SECONDS = 600
@@ -101,7 +101,7 @@ class TransformJob(Job):
         }
 
     def _with(self, environment: dict[str, str]) -> dict[str, Any]:
-        container = dict(self._model.get("PrimaryContainer") or self._model["Containers"][0])
+        container = dict(primary_container(self._model))
         container["Environment"] = {**container.get("Environment", {}), **environment}
         return {**self._model, "PrimaryContainer": container}
 
