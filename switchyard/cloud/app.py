@@ -16,6 +16,7 @@ from typing import Any
 from switchyard.cloud import moto_fixes
 from switchyard.cloud.functions import Functions
 from switchyard.cloud.identity import Identity
+from switchyard.cloud.resource import Creators
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import RuntimeHosts
 
@@ -71,6 +72,7 @@ class Cloud:
         self._stop = threading.Event()
         self._server: Any = None
         self._sagemaker: Any = None
+        self._rooms: list[Creators] = []
 
     def warm(self, frameworks: list[str]) -> None:
         """Start what takes longest to start: the functions' runtime, and those frameworks'."""
@@ -127,6 +129,7 @@ class Cloud:
             identity=self._identity,
             functions=self._functions,
             cache=self._home / "cache",
+            rooms=self._rooms,
         )
         self._functions.prepare()
         return self._control.stack

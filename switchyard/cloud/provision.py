@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from switchyard.cloud.account import ACCOUNT_ID, REGION
 from switchyard.cloud.functions import Function, Functions
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.intrinsics import TemplateError
+from switchyard.cloud.resource import Created, Creator, Creators, UnsupportedTypeError, generated_name, no_attributes
 from switchyard.cloud.template import LOCAL_BUCKET
 
 LOG = logging.getLogger(__name__)
@@ -29,26 +28,6 @@ _WITHOUT_EFFECT = {
 }
 
 
-@dataclass(frozen=True)
-class Created:
-    """A resource that exists now.
-
-    Parameters
-    ----------
-    physical_id : str
-        What ``Ref`` gives.
-    attribute : callable
-        What ``Fn::GetAtt`` gives for an attribute's name.
-    """
-
-    physical_id: str
-    attribute: Callable[[str], Any]
-
-
-class UnsupportedTypeError(Exception):
-    """The local cloud cannot create that resource; the message is its type, and why if that is known."""
-
-
 class Provisioner:
     """Creates resources, one at a time.
 
@@ -56,13 +35,17 @@ class Provisioner:
     ----------
     stack_name : str
         Generated names begin with it.
+    rooms : sequence of mappings
+        The creators of rooms that make their own resources.
     """
 
-    def __init__(self, stack_name: str, identity: Identity, functions: Functions) -> None:
+    def __init__(
+        self, stack_name: str, identity: Identity, functions: Functions, rooms: Sequence[Creators] = ()
+    ) -> None:
         self._stack_name = stack_name
         self._identity = identity
         self._functions = functions
-        self._ours: dict[str, Callable[[str, dict[str, Any]], Created]] = {
+        self._ours: dict[str, Creator] = {
             "AWS::Lambda::Alias": self._function_version,
             "AWS::Lambda::Function": self._function,
             "AWS::Lambda::Version": self._function_version,
@@ -71,6 +54,8 @@ class Provisioner:
             "AWS::SNS::Subscription": self._subscription,
             "AWS::StepFunctions::StateMachine": self._state_machine,
         }
+        for creators in rooms:
+            self._ours.update(creators)
 
     def create(self, logical_id: str, kind: str, properties: dict[str, Any]) -> Created:
         """Create one resource from its resolved properties.
@@ -84,7 +69,7 @@ class Provisioner:
         """
         try:
             if kind in _WITHOUT_EFFECT:
-                return Created(self._generated(logical_id), _no_attributes(kind))
+                return Created(self._generated(logical_id), no_attributes(kind))
             if kind in self._ours:
                 return self._ours[kind](logical_id, properties)
             return self._by_moto(logical_id, kind, properties)
@@ -97,8 +82,7 @@ class Provisioner:
             raise TemplateError(f"{logical_id} ({kind}) has a property of a wrong form: {error}") from error
 
     def _generated(self, logical_id: str) -> str:
-        digest = hashlib.sha256(f"{self._stack_name}/{logical_id}".encode()).hexdigest()
-        return f"{self._stack_name}-{logical_id}-{digest[:12].upper()}"
+        return generated_name(self._stack_name, logical_id)
 
     def _function(self, logical_id: str, properties: dict[str, Any]) -> Created:
         name = properties.get("FunctionName") or self._generated(logical_id)[-64:]
@@ -153,7 +137,7 @@ class Provisioner:
         bucket: str = properties["Bucket"]
         policy = json.dumps(properties["PolicyDocument"])
         self._identity.client("s3").put_bucket_policy(Bucket=bucket, Policy=policy)
-        return Created(bucket, _no_attributes(logical_id))
+        return Created(bucket, no_attributes(logical_id))
 
     def _subscription(self, logical_id: str, properties: dict[str, Any]) -> Created:
         answer = self._identity.client("sns").subscribe(
@@ -162,7 +146,7 @@ class Provisioner:
             Endpoint=properties["Endpoint"],
             ReturnSubscriptionArn=True,
         )
-        return Created(answer["SubscriptionArn"], _no_attributes(logical_id))
+        return Created(answer["SubscriptionArn"], no_attributes(logical_id))
 
     def _state_machine(self, logical_id: str, properties: dict[str, Any]) -> Created:
         name = properties.get("StateMachineName") or self._generated(logical_id)[-80:]
@@ -261,10 +245,3 @@ def _subclasses(model: Any) -> list[Any]:
     for subclass in model.__subclasses__():
         found += [subclass, *_subclasses(subclass)]
     return found
-
-
-def _no_attributes(kind: str) -> Callable[[str], Any]:
-    def attribute(name: str) -> Any:
-        raise TemplateError(f"{kind} has no attribute {name}")
-
-    return attribute

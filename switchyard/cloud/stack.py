@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import graphlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from switchyard.cloud.account import ACCOUNT_ID, PARTITION, REGION, arn
 from switchyard.cloud.functions import Functions
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.intrinsics import Scope, TemplateError, references
-from switchyard.cloud.provision import Provisioner, UnsupportedTypeError
+from switchyard.cloud.provision import Provisioner
+from switchyard.cloud.resource import Creators, UnsupportedTypeError
 from switchyard.cloud.template import load
 
 LOG = logging.getLogger(__name__)
@@ -54,7 +56,14 @@ class Stack:
 
 
 def create(
-    name: str, path: Path, given: dict[str, str], *, identity: Identity, functions: Functions, cache: Path
+    name: str,
+    path: Path,
+    given: dict[str, str],
+    *,
+    identity: Identity,
+    functions: Functions,
+    cache: Path,
+    rooms: Sequence[Creators] = (),
 ) -> Stack:
     """Load a template and create all that is in it.
 
@@ -66,6 +75,8 @@ def create(
         The template.
     given : dict
         Values for its parameters; the others take their defaults.
+    rooms : sequence of mappings
+        The creators of rooms that make their own resources, by resource type.
 
     Raises
     ------
@@ -76,7 +87,7 @@ def create(
     parameters = _parameters(template, given, path)
     stack = Stack(name, parameters, datetime.datetime.now(tz=datetime.UTC))
     scope = Scope(template, {**parameters, **_pseudo_parameters(stack)})
-    provisioner = Provisioner(name, identity, functions)
+    provisioner = Provisioner(name, identity, functions, rooms)
     for logical_id in _in_order(template, path):
         resource = template["Resources"][logical_id]
         if "Condition" in resource and not scope.condition(resource["Condition"]):
