@@ -87,7 +87,7 @@ class Cloud:
         # Imported only now: they import moto's interpreter, which the fixes come before.
         import uvicorn
 
-        from switchyard.cloud import engine
+        from switchyard.cloud import states
         from switchyard.cloud.archive import Archive
         from switchyard.cloud.control import Control
         from switchyard.cloud.sagemaker.api import SageMaker
@@ -95,7 +95,7 @@ class Cloud:
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
         self._sagemaker = SageMaker(context, on_job_change=_publish)
-        engine.install(self._identity.client, lambda arn, timeout: self._sagemaker.job(arn).wait(timeout))
+        states.install(self._identity.client, lambda arn, timeout: self._sagemaker.job(arn).wait(timeout))
         moto_fixes.call_through(self._identity.client)
         archive = Archive(self._identity, self._home / "runs")
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))

@@ -1,0 +1,24 @@
+"""Step Functions: moto's interpreter, with what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from switchyard.cloud.states import context, sagemaker, status
+from switchyard.cloud.states.sagemaker import JobWaiter
+
+
+def install(client_for: Callable[[str, str | None], Any], wait_for_job: JobWaiter) -> None:
+    """Teach the interpreter what it lacks, in this process, once.
+
+    Parameters
+    ----------
+    client_for : callable
+        Given a service and a role's ARN, returns the client to call it with.
+    wait_for_job : JobWaiter
+        Wakes a ``.sync`` task as soon as its SageMaker job has ended.
+    """
+    context.install()
+    sagemaker.install(client_for, wait_for_job)
+    status.install()

@@ -1,0 +1,92 @@
+"""Tells EventBridge whenever the status of an execution changes.
+
+Source: "Automating Step Functions event delivery with EventBridge" (AWS Step Functions Developer Guide).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import queue
+import threading
+from typing import Any
+
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+
+from switchyard.cloud import events
+
+LOG = logging.getLogger(__name__)
+DETAIL_TYPE = "Step Functions Execution Status Change"
+# Longer inputs and outputs are left out of the event, whose whole size is limited to 256 KB.
+LARGEST_DATA = 248 * 1024
+# One thread publishes: the events of an execution come in their order, and no execution waits for a rule's targets.
+_changes: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+
+def install() -> None:
+    """Publish RUNNING at the start of a Standard execution, and its last status at its end."""
+    start, terminated = Execution.start, BaseExecutionWorkerCommunication.terminated
+
+    def begin(self: Any) -> None:
+        _tell(self, "RUNNING")  # before a short execution can be at its end
+        start(self)
+
+    def end(self: Any) -> None:
+        terminated(self)
+        _tell(self.execution, self.execution.status)
+
+    Execution.start = begin
+    BaseExecutionWorkerCommunication.terminated = end
+    threading.Thread(target=_publish, name="execution-status", daemon=True).start()
+
+
+def detail(execution: Any, status: str) -> dict[str, Any]:
+    """Return what the event says of an execution."""
+    output = None
+    if status == "SUCCEEDED":
+        output = json.dumps(execution.output, separators=(",", ":"))
+    reason = f"Execution is {status} and cannot be redriven" if status in {"RUNNING", "SUCCEEDED"} else None
+    stopped = None if status == "RUNNING" else execution.stop_date
+    return {
+        "executionArn": execution.exec_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "name": execution.name,
+        "status": status,
+        "startDate": _milliseconds(execution.start_date),
+        "stopDate": _milliseconds(stopped),
+        "input": _kept(execution.execution_input),
+        "inputDetails": {"included": _kept(execution.execution_input) is not None},
+        "output": _kept(output),
+        "outputDetails": None if output is None else {"included": _kept(output) is not None},
+        "error": execution.error,
+        "cause": execution.cause,
+        "redriveCount": 0,
+        "redriveDate": None,
+        "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
+        "redriveStatusReason": reason,
+    }
+
+
+def _tell(execution: Any, status: str) -> None:
+    if execution.state_machine.type == "STANDARD":  # Express ones tell of themselves in their log only
+        _changes.put(detail(execution, status))
+
+
+def _kept(data: str | None) -> str | None:
+    return data if data is not None and len(data.encode()) <= LARGEST_DATA else None
+
+
+def _milliseconds(moment: datetime.datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
+
+
+def _publish() -> None:
+    while True:
+        change = _changes.get()
+        try:
+            events.publish("aws.states", DETAIL_TYPE, change, change["executionArn"])
+        except Exception:
+            LOG.exception("the status of %s could not be published", change["executionArn"])
