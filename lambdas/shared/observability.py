@@ -15,10 +15,9 @@ metrics = Metrics()
 
 
 def publish_metrics(recipe: str, values: Mapping[str, float], unit: MetricUnit = MetricUnit.Count) -> None:
-    """Write CloudWatch metrics with the dimension ``recipe``, as one line of embedded metric format.
+    """Write CloudWatch metrics with the dimensions ``recipe`` and ``service``, in embedded metric format.
 
-    Written at once rather than by Powertools' ``log_metrics`` decorator: that one warns whenever a
-    function fails before it has a metric.
+    ``service`` is the project: Powertools adds it to every metric, from POWERTOOLS_SERVICE_NAME.
 
     Parameters
     ----------
@@ -29,10 +28,42 @@ def publish_metrics(recipe: str, values: Mapping[str, float], unit: MetricUnit =
     unit
         The unit of all values.
     """
-    finite = {name: value for name, value in values.items() if math.isfinite(value)}
+    _write({name: (value, unit) for name, value in values.items()}, recipe=recipe)
+
+
+def publish_run_metrics(recipe: str | None, status: str, seconds: float | None) -> None:
+    """Write how a run ended, and how long it took: for its recipe, and for all recipes of the project together.
+
+    The metrics are RunsDeployed, RunsRejected or RunsFailed (one, by the status), and RunDuration. Alarms
+    and graphs for all recipes need the metric without the dimension ``recipe``: CloudWatch does not add up
+    over a dimension by itself. RunDuration comes by ``status`` as well, since a run that fails early would
+    make the others look fast.
+
+    Parameters
+    ----------
+    recipe
+        The recipe's name; None when the run never got to know it.
+    status
+        ``DEPLOYED``, ``REJECTED``, or whatever Step Functions calls a run that did not get there.
+    seconds
+        From the start of the run to now; None when that is not known.
+    """
+    outcome = {"DEPLOYED": "RunsDeployed", "REJECTED": "RunsRejected"}.get(status, "RunsFailed")
+    values = {outcome: (1.0, MetricUnit.Count)}
+    duration = {} if seconds is None else {"RunDuration": (seconds, MetricUnit.Seconds)}
+    _write({**values, **duration})
+    _write(duration, status=status)
+    if recipe is not None:
+        _write({**values, **duration}, recipe=recipe)
+
+
+def _write(values: Mapping[str, tuple[float, MetricUnit]], **dimensions: str) -> None:
+    # At once, not by Powertools' log_metrics decorator: that one warns when a function fails before it has a metric.
+    finite = {name: value for name, value in values.items() if math.isfinite(value[0])}
     if not finite:
         return
-    metrics.add_dimension(name="recipe", value=recipe)
-    for name, value in finite.items():
+    for name, text in dimensions.items():
+        metrics.add_dimension(name=name, value=text)
+    for name, (value, unit) in finite.items():
         metrics.add_metric(name=name, unit=unit, value=value)
     metrics.flush_metrics()

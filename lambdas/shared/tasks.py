@@ -19,6 +19,7 @@ class TaskEvent(BaseModel):
     """The payload of a task. Keys that a function does not name are no concern of it."""
 
     execution: str
+    state_name: str | None = None
 
 
 class StateEvent(TaskEvent):
@@ -43,9 +44,10 @@ class StateEvent(TaskEvent):
 def task(handler: Handler) -> Handler:
     """Make a function of an event the handler of a state machine's task.
 
-    Its log lines carry ``execution`` of the event as correlation id, it is a segment of the execution's
-    trace, and what AWS itself failed to do is raised as `ServiceFault`, apart from what a retry cannot
-    help: Step Functions sees nothing of an error but its class's name.
+    Its log lines carry the names of the execution, of the recipe and of the state, as far as the event has
+    them (the execution's is the correlation id as well), and it is a segment of the execution's trace. What
+    AWS itself failed to do is raised as `ServiceFault`, apart from what a retry cannot help: Step Functions
+    sees nothing of an error but its class's name.
 
     Parameters
     ----------
@@ -55,6 +57,7 @@ def task(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def with_fault_names(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        logger.append_keys(**_log_keys(event))
         try:
             return handler(event, context)
         except (ClientError, BotoCoreError) as error:
@@ -65,3 +68,17 @@ def task(handler: Handler) -> Handler:
     traced: Handler = tracer.capture_lambda_handler(with_fault_names, capture_response=False)
     logged: Handler = logger.inject_lambda_context(traced, correlation_id_path="execution", clear_state=True)
     return logged
+
+
+def _log_keys(event: Any) -> dict[str, str]:
+    """Find what every log line of a task carries; an event can be anything, and its log must not fail on it."""
+    if not isinstance(event, dict):
+        return {}
+    state = event.get("state")
+    within = state if isinstance(state, dict) else {}
+    found = {
+        "execution": event.get("execution"),
+        "recipe": event.get("recipe", within.get("recipe")),
+        "state": event.get("state_name"),
+    }
+    return {key: value for key, value in found.items() if isinstance(value, str)}

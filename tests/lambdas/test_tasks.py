@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError
 from shared.aws import is_transient
 from shared.errors import InvalidRun, ServiceFault
-from shared.observability import logger, publish_metrics
+from shared.observability import logger, publish_metrics, publish_run_metrics
 from shared.settings import PrepareRunSettings, read_settings
 from shared.tasks import StateEvent, TaskEvent, task
 
@@ -67,6 +67,30 @@ def test_log_lines_carry_the_executions_name(context: Any, capsys: pytest.Captur
     assert seen == ["diabetes-1", None]
 
 
+@pytest.mark.parametrize(
+    ("event", "keys"),
+    [
+        (
+            {"execution": "d-1", "state_name": "Check metrics", "recipe": "d"},
+            {"execution": "d-1", "state": "Check metrics", "recipe": "d"},
+        ),
+        ({"execution": "d-1", "state": {"recipe": "d"}}, {"execution": "d-1", "recipe": "d"}),
+        ({"execution": 3, "state": "Roll back", "recipe": None}, {}),
+        ([], {}),
+    ],
+)
+def test_log_lines_name_execution_recipe_and_state(event: Any, keys: dict[str, str], context: Any) -> None:
+    seen: dict[str, Any] = {}
+
+    @task
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        seen.update(logger.get_current_keys())
+        return {}
+
+    handler(event, context)
+    assert {key: seen[key] for key in ("execution", "recipe", "state") if key in seen} == keys
+
+
 def test_metrics_are_one_line_of_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
     publish_metrics("diabetes", {"RowsPredicted": 3, "test_rmse": 1.5, "test_r2": float("nan")})
     line = json.loads(capsys.readouterr().out)
@@ -74,6 +98,38 @@ def test_metrics_are_one_line_of_embedded_metric_format(capsys: pytest.CaptureFi
     assert "test_r2" not in line
     assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Switchyard"
     assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["recipe", "service"]]
+
+
+def published(text: str) -> dict[tuple[str, ...], dict[str, list[float]]]:
+    """Read lines of embedded metric format: the values by the values of the dimensions."""
+    found = {}
+    for line in map(json.loads, text.splitlines()):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        (names,) = directive["Dimensions"]
+        values = {metric["Name"]: (line[metric["Name"]], metric["Unit"]) for metric in directive["Metrics"]}
+        found[tuple(line[name] for name in sorted(names))] = values
+    return found
+
+
+@pytest.mark.parametrize(
+    ("status", "metric"),
+    [("DEPLOYED", "RunsDeployed"), ("REJECTED", "RunsRejected"), ("FAILED", "RunsFailed"), ("TIMED_OUT", "RunsFailed")],
+)
+def test_a_runs_end_is_counted_for_its_recipe_and_for_all(
+    status: str, metric: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_run_metrics("diabetes", status, 12.5)
+    duration = ([12.5], "Seconds")
+    assert published(capsys.readouterr().out) == {
+        ("switchyard",): {metric: ([1.0], "Count"), "RunDuration": duration},
+        ("switchyard", status): {"RunDuration": duration},
+        ("diabetes", "switchyard"): {metric: ([1.0], "Count"), "RunDuration": duration},
+    }
+
+
+def test_a_run_that_never_knew_its_recipe_nor_its_start_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    publish_run_metrics(None, "FAILED", None)
+    assert published(capsys.readouterr().out) == {("switchyard",): {"RunsFailed": ([1.0], "Count")}}
 
 
 def test_nothing_to_publish_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
