@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import BaseModel, Field
-from shared.gate import GateRule, finite_metrics, judge
+from shared.gate import COMPUTED_METRICS, GateRule, finite_metrics, judge, needs_comparison
 from shared.observability import logger, publish_metrics
 from shared.registry import Champion, find_champion
 from shared.tasks import TaskEvent, task
@@ -33,8 +33,18 @@ class Event(TaskEvent):
     recipe: str
 
 
+class Result(TypedDict):
+    """What the state machine keeps in ``$.evaluation``."""
+
+    passed: bool
+    metrics: dict[str, float]
+    reasons: list[str]
+    champion: dict[str, Any] | None
+    compare_predictions: bool
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Check metrics``."""
     parsed = Event.model_validate(event)
     metrics = {datum.name: math.nan if datum.value is None else datum.value for datum in parsed.metrics or []}
@@ -43,8 +53,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def check_metrics(
     gate: Sequence[GateRule], metrics: Mapping[str, float], champion: Champion | None, recipe: str
-) -> dict[str, Any]:
+) -> Result:
     """Decide whether a trained model is good enough to be used.
+
+    A margin over the champion is judged here only where it has to be: on a metric of the recipe's own, by what the
+    registry has of the champion. Where the metric can be computed from predictions, `Check predictions` judges it,
+    on predictions of both models for the same test data.
 
     Parameters
     ----------
@@ -60,9 +74,11 @@ def check_metrics(
     Returns
     -------
     dict
-        ``passed``, the finite ``metrics``, the ``reasons`` why not, and the ``champion``.
+        ``passed``, the finite ``metrics``, the ``reasons`` why not, the ``champion``, and whether its predictions are
+        to be compared too (``compare_predictions``).
     """
-    reasons = judge(gate, metrics, None if champion is None else champion.metrics)
+    here = [rule.model_copy(update={"margin": None}) if rule.metric in COMPUTED_METRICS else rule for rule in gate]
+    reasons = judge(here, metrics, None if champion is None else champion.metrics)
     finite = finite_metrics(metrics)
     publish_metrics(recipe, {"GateFailed" if reasons else "GatePassed": 1})
     publish_metrics(recipe, {f"validation_{name}": value for name, value in finite.items()})
@@ -72,4 +88,5 @@ def check_metrics(
         "metrics": finite,
         "reasons": reasons,
         "champion": None if champion is None else champion._asdict(),
+        "compare_predictions": champion is not None and needs_comparison(gate),
     }

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from shared.errors import InvalidPredictions, PredictionsBelowGate
-from shared.gate import GateRule, finite_metrics, judge
+from shared.gate import COMPUTED_METRICS, GateRule, finite_metrics, judge
 from shared.observability import logger, publish_metrics
 from shared.s3 import S3Location, list_objects, read_lines
 from shared.tasks import TaskEvent, task
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# The metrics that can be had from targets and predictions; gate rules on others are the training job's.
-COMPUTED = ("rmse", "mse", "mae", "r2")
-
 
 class Event(TaskEvent):
     """The payload: the gate, and where the transform job wrote."""
 
     gate: list[GateRule]
     predictions_uri: str
+    champion_predictions_uri: str
+    compare_predictions: bool
     recipe: str
 
 
@@ -39,41 +38,58 @@ class Predictions(NamedTuple):
     predicted: array[float]
 
 
+class Result(TypedDict):
+    """What the state machine keeps in ``$.used.predictions``."""
+
+    passed: bool
+    metrics: dict[str, float]
+    champion_metrics: dict[str, float] | None
+    rows: int
+    predictions_uri: str
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Check predictions``."""
     parsed = Event.model_validate(event)
-    return check_predictions(parsed.gate, parsed.predictions_uri, parsed.recipe)
+    champion_uri = parsed.champion_predictions_uri if parsed.compare_predictions else None
+    return check_predictions(parsed.gate, parsed.predictions_uri, champion_uri, parsed.recipe)
 
 
-def check_predictions(gate: Sequence[GateRule], predictions_uri: str, recipe: str) -> dict[str, Any]:
+def check_predictions(
+    gate: Sequence[GateRule], predictions_uri: str, champion_predictions_uri: str | None, recipe: str
+) -> Result:
     """Compute the metrics of a batch transform, and raise when they miss the gate.
 
     Parameters
     ----------
     gate
-        The recipe's rules; those on metrics that need more than targets and predictions are left out,
-        and so are margins: the champion was measured on the validation data.
+        The recipe's rules; those on metrics that need more than targets and predictions are left out.
     predictions_uri
         The transform job's S3 output prefix.
+    champion_predictions_uri
+        That of the champion's predictions for the same rows; None when no margin over it is asked for.
     recipe
         The dimension of the metrics that are published.
 
     Returns
     -------
     dict
-        ``passed`` (true), ``metrics``, ``rows`` and ``predictions_uri``.
+        ``passed`` (true), ``metrics``, ``champion_metrics`` (None where nothing was compared), ``rows`` and
+        ``predictions_uri``.
 
     Raises
     ------
     PredictionsBelowGate
-        When a metric misses the gate, or cannot be computed.
+        When a metric misses the gate, or cannot be computed; also when the champion could not predict these rows,
+        since a margin over it cannot be shown then.
     InvalidPredictions
         When there are no rows, or one of them is no pair of finite numbers.
     """
     predictions = read_predictions(S3Location.parse(predictions_uri).as_folder())
     metrics = regression_metrics(predictions)
-    reasons = judge([rule.model_copy(update={"margin": None}) for rule in gate if rule.metric in COMPUTED], metrics)
+    champion = _champion_metrics(champion_predictions_uri, predictions)
+    reasons = judge([rule for rule in gate if rule.metric in COMPUTED_METRICS], metrics, champion)
     rows, finite = len(predictions.targets), finite_metrics(metrics)
     publish_metrics(
         recipe,
@@ -81,12 +97,34 @@ def check_predictions(gate: Sequence[GateRule], predictions_uri: str, recipe: st
             "RowsPredicted": rows,
             "PredictionsBelowGate" if reasons else "PredictionsPassed": 1,
             **{f"test_{name}": value for name, value in finite.items()},
+            **{f"champion_{name}": value for name, value in finite_metrics(champion or {}).items()},
         },
     )
-    logger.info("Checked the predictions", rows=rows, metrics=finite, reasons=reasons)
+    logger.info("Checked the predictions", rows=rows, metrics=finite, champion=champion, reasons=reasons)
     if reasons:
         raise PredictionsBelowGate(f"On {rows} predictions for test data: {'; '.join(reasons)}.")
-    return {"passed": True, "metrics": finite, "rows": rows, "predictions_uri": predictions_uri}
+    return {
+        "passed": True,
+        "metrics": finite,
+        "champion_metrics": None if champion is None else finite_metrics(champion),
+        "rows": rows,
+        "predictions_uri": predictions_uri,
+    }
+
+
+def _champion_metrics(uri: str | None, candidate: Predictions) -> dict[str, float] | None:
+    """Give the champion's metrics; an empty dict, which no margin passes, when it did not predict the same rows."""
+    if uri is None:
+        return None
+    try:
+        champion = read_predictions(S3Location.parse(uri).as_folder())
+    except InvalidPredictions as error:
+        logger.warning("The champion has not predicted this test data", reason=str(error))
+        return {}
+    if champion.targets != candidate.targets:
+        logger.warning("The champion has predicted other rows", rows=len(champion.targets))
+        return {}
+    return regression_metrics(champion)
 
 
 def read_predictions(folder: S3Location) -> Predictions:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 from shared.aws import client
+from shared.causes import readable_cause
 from shared.gate import GateRule, format_apart, judge
+from shared.observability import publish_run_metrics
 from shared.settings import NotifySettings, read_settings
 from shared.tasks import StateEvent, task
 
@@ -18,7 +21,13 @@ if TYPE_CHECKING:
 
 # SNS Publish's documentation, "Subject".
 MAX_SUBJECT = 100
-MAX_REASON = 2000
+WORDS = {
+    "DEPLOYED": "deployed",
+    "REJECTED": "rejected",
+    "FAILED": "failed",
+    "TIMED_OUT": "timed out",
+    "ABORTED": "was stopped",
+}
 
 
 class TaskError(BaseModel):
@@ -40,6 +49,8 @@ class Predictions(BaseModel):
 
     rows: int
     predictions_uri: str
+    metrics: dict[str, float] = Field(default_factory=dict)
+    champion_metrics: dict[str, float] | None = None
 
 
 class Used(BaseModel):
@@ -63,7 +74,9 @@ class Names(BaseModel):
 class Event(StateEvent):
     """The payload: how the run ended, and its state as far as it came."""
 
-    status: Literal["DEPLOYED", "REJECTED", "FAILED"]
+    status: Literal["DEPLOYED", "REJECTED", "FAILED", "TIMED_OUT", "ABORTED"]
+    execution_arn: str
+    started: datetime
     recipe: str | None = None
     names: Names | None = None
     gate: list[GateRule] = Field(default_factory=list)
@@ -71,6 +84,12 @@ class Event(StateEvent):
     used: Used | None = None
     registration: Registration | None = None
     error: TaskError | None = None
+    roll_back_error: TaskError | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended with an error; a redriven run has the one that it overcame in its state."""
+        return self.status not in {"DEPLOYED", "REJECTED"}
 
     @property
     def title(self) -> str:
@@ -78,53 +97,64 @@ class Event(StateEvent):
         return self.recipe or self.execution
 
 
+class Result(TypedDict):
+    """The message that was sent."""
+
+    message_id: str
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the states ``Notify ...``."""
-    return notify(Event.model_validate(event), read_settings(NotifySettings).topic_arn)
+    return notify(Event.model_validate(event), read_settings(NotifySettings))
 
 
-def notify(run: Event, topic_arn: str) -> dict[str, Any]:
-    """Publish how a run ended.
+def notify(run: Event, settings: NotifySettings) -> Result:
+    """Publish how a run ended, as metrics and as a message.
 
     Returns
     -------
     dict
         ``message_id`` of the SNS message.
     """
-    published = client("sns").publish(TopicArn=topic_arn, Subject=subject(run), Message=message(run))
+    seconds = (datetime.now(tz=UTC) - run.started).total_seconds()
+    publish_run_metrics(run.recipe or "unknown", run.status, seconds)
+    link = settings.execution_url + quote(run.execution_arn, safe=":/")
+    published = client("sns").publish(
+        TopicArn=settings.topic_arn, Subject=subject(run), Message=message(run, link, seconds)
+    )
     return {"message_id": published["MessageId"]}
 
 
 def subject(run: Event) -> str:
     """Give the e-mail's subject: printable ASCII, at most 100 characters."""
-    text = f"Switchyard: {run.title} {run.status.lower()}"
+    text = f"Switchyard: {run.title} {WORDS[run.status]}"
     return "".join(char if " " <= char <= "~" else "?" for char in text)[:MAX_SUBJECT]
 
 
-def message(run: Event) -> str:
-    """Write the message: the status, the metrics against the gate, why, and where things are."""
-    blocks = ["\n".join(_facts(run)), "\n".join(_metrics(run)), "\n".join(_why(run))]
+def message(run: Event, link: str, seconds: float) -> str:
+    """Write the message: the status, the metrics against the gate, why, and where things are.
+
+    Parameters
+    ----------
+    run
+        The run.
+    link
+        Where a person can look at the execution.
+    seconds
+        How long the run took.
+    """
+    blocks = ["\n".join(_facts(run, seconds)), "\n".join(_metrics(run)), "\n".join(_why(run)), link]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def readable_cause(cause: str) -> str:
-    """Find the reason in a failed task's cause.
-
-    It is JSON when a function raised (``errorMessage``) or a SageMaker job failed (the description,
-    with ``FailureReason``), and else plain text.
-    """
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        document = None
-    if isinstance(document, dict):
-        cause = next((str(document[key]) for key in ("errorMessage", "FailureReason") if document.get(key)), cause)
-    return cause if len(cause) <= MAX_REASON else f"{cause[:MAX_REASON]} ..."
-
-
-def _facts(run: Event) -> Iterator[str]:
-    facts = {"Recipe": run.recipe, "Status": run.status, "Execution": run.execution}
+def _facts(run: Event, seconds: float) -> Iterator[str]:
+    facts = {
+        "Recipe": run.recipe,
+        "Status": run.status,
+        "Execution": run.execution,
+        "Duration": str(timedelta(seconds=round(seconds))),
+    }
     if run.names is not None and run.status == "DEPLOYED":
         facts["Endpoint"] = run.names.endpoint
     if run.used is not None:
@@ -146,6 +176,12 @@ def _metrics(run: Event) -> Iterator[str]:
     for name, value in metrics.items():
         if name not in gated:
             yield f"  {name:<{width}}  {value:.4g}"
+    if run.used is not None and run.used.predictions.metrics:
+        yield "On the test data"
+        champion = run.used.predictions.champion_metrics or {}
+        for name, value in run.used.predictions.metrics.items():
+            beside = f"  (champion {champion[name]:.4g})" if name in champion else ""
+            yield f"  {name:<{width}}  {value:.4g}{beside}"
 
 
 def _against(rule: GateRule, metrics: dict[str, float]) -> str:
@@ -161,9 +197,13 @@ def _against(rule: GateRule, metrics: dict[str, float]) -> str:
 
 
 def _why(run: Event) -> Iterator[str]:
-    if run.error is not None:
-        yield f"Error: {run.error.error}"
-        yield readable_cause(run.error.cause)
+    if run.has_failed:
+        error = run.error or TaskError()
+        yield f"Error: {error.error}"
+        yield readable_cause(error.cause)
+        if run.roll_back_error is not None:
+            yield "\nWhat the run made could not be undone:"
+            yield readable_cause(run.roll_back_error.cause)
     elif run.evaluation is not None and run.evaluation.reasons:
         yield "Why"
         yield from (f"  - {reason}" for reason in run.evaluation.reasons)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 SPLITS = ("train", "validation", "test")
+CHAMPION = "-champion"
+# The state machine ends a job's name in "-<redrives>-<retries>", which leaves room for 999 of both.
+MAX_NAME = MAX_LENGTH - len(CHAMPION) - len("-999-999")
 # "ContainerArgument" in CreateProcessingJob's documentation, "HyperParameterValue" in CreateTrainingJob's.
 MAX_ARGUMENT = 256
 MAX_HYPERPARAMETER = 2500
@@ -108,7 +111,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
         "code_prefix_uri": recipe.code_prefix_uri,
         "data": _data(data_set, run_uri),
         "processing": _processing(recipe),
-        "training": _training(recipe, names["training_job"], run_uri, settings.region),
+        "training": _training(recipe, run_uri, settings.region),
         "model": {"environment": _model_environment(recipe, settings.region)},
         "transform": _transform(recipe, run_uri),
         "endpoint": {
@@ -161,12 +164,12 @@ def derive_names(recipe: str, execution: str, project: str) -> dict[str, str]:
             f"The endpoint's name {endpoint!r} has {len(endpoint)} characters, SageMaker's limit is "
             f"{MAX_LENGTH}: shorten the recipe's name or the stack's ProjectName."
         )
-    name = sagemaker_name(f"{project}-{execution}")
+    name = sagemaker_name(f"{project}-{execution}", MAX_NAME)
     return {
         "processing_job": name,
         "training_job": name,
         "model": name,
-        "transform_job": name,
+        "champion_model": f"{name}{CHAMPION}",
         "endpoint_config": name,
         "endpoint": endpoint,
         "model_package_group": endpoint,
@@ -332,7 +335,7 @@ def _processing(recipe: PublishedRecipe) -> dict[str, Any]:
     }
 
 
-def _training(recipe: PublishedRecipe, job: str, run_uri: str, region: str) -> dict[str, Any]:
+def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> dict[str, Any]:
     limits, instance = recipe.limits, recipe.instances.training
     hyperparameters = {
         **recipe.hyperparameters,
@@ -340,7 +343,6 @@ def _training(recipe: PublishedRecipe, job: str, run_uri: str, region: str) -> d
         "sagemaker_submit_directory": recipe.code_uri,
         "sagemaker_container_log_level": CONTAINER_LOG_LEVEL,
         "sagemaker_region": region,
-        "sagemaker_job_name": job,
     }
     # Script-mode containers decode each value as JSON (sagemaker-training, `mapping.decode`).
     encoded = {}
@@ -383,6 +385,7 @@ def _transform(recipe: PublishedRecipe, run_uri: str) -> dict[str, Any]:
         "instance_type": recipe.instances.transform.type,
         "instance_count": recipe.instances.transform.count,
         "output_uri": f"{run_uri}predictions/",
+        "champion_output_uri": f"{run_uri}champion_predictions/",
         "content_type": recipe.content_types.input,
         "accept": recipe.content_types.output,
         # A transform job has no limit of its own; the state's is all there is.

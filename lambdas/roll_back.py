@@ -1,11 +1,13 @@
-"""Roll back: undo exactly what a run did to what serves, from whatever state it failed in.
+"""Roll back, Take back: undo exactly what a run did to what serves, from whatever state it is in.
 
-Every call is safe to repeat: the state machine calls again while SageMaker is busy.
+Every call is safe to repeat: the state machine calls again while SageMaker is busy, and each call looks anew at what
+serves. Nothing is deleted before the endpoint is seen to serve what it served before the run.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import BaseModel
 from shared.aws import ClientError, client, error_message, is_missing, is_refused
@@ -26,6 +28,7 @@ class Names(BaseModel):
     endpoint: str
     endpoint_config: str
     model: str
+    champion_model: str
 
 
 class CurrentEndpoint(BaseModel):
@@ -43,9 +46,24 @@ class Event(StateEvent):
     current_endpoint: CurrentEndpoint | None = None
 
 
+class RestoredEndpoint(TypedDict):
+    """The endpoint as it was seen last."""
+
+    name: str
+    status: str
+    endpoint_config_name: str
+
+
+class Result(TypedDict):
+    """What serves now, and what this call deleted."""
+
+    endpoint: RestoredEndpoint | None
+    deleted: list[str]
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Answer the state ``Roll back``."""
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
+    """Answer the states ``Roll back`` and ``Take back``."""
     parsed = Event.model_validate(event)
     # Before it has trained, a run has made nothing; what has its names then is an earlier run's.
     if parsed.names is None or parsed.training_job is None:
@@ -53,8 +71,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     return roll_back(parsed.names, parsed.current_endpoint)
 
 
-def roll_back(names: Names, before: CurrentEndpoint | None) -> dict[str, Any]:
-    """Restore what served before a run, then delete the run's endpoint configuration and model.
+def roll_back(names: Names, before: CurrentEndpoint | None) -> Result:
+    """Restore what served before a run, then delete the run's endpoint configuration and models.
 
     Parameters
     ----------
@@ -74,7 +92,8 @@ def roll_back(names: Names, before: CurrentEndpoint | None) -> dict[str, Any]:
     EndpointNotReady
         When SageMaker is still changing the endpoint; call again.
     RollBackFailed
-        When SageMaker refuses to restore the earlier configuration: the message says what to do.
+        When SageMaker refuses to restore the earlier configuration, or takes it back by itself: the message says what
+        to do. Nothing was deleted then.
     """
     endpoint = describe_endpoint(names.endpoint)
     deleted: list[str] = []
@@ -92,8 +111,9 @@ def roll_back(names: Names, before: CurrentEndpoint | None) -> dict[str, Any]:
     sagemaker = client("sagemaker")
     if _delete(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=names.endpoint_config)):
         deleted.append(f"endpoint-config/{names.endpoint_config}")
-    if _delete(lambda: sagemaker.delete_model(ModelName=names.model)):
-        deleted.append(f"model/{names.model}")
+    for model in (names.model, names.champion_model):
+        if _delete(functools.partial(sagemaker.delete_model, ModelName=model)):
+            deleted.append(f"model/{model}")
     logger.info("Rolled back", deleted=deleted)
     return {
         "endpoint": None
@@ -112,7 +132,15 @@ def _restore(endpoint: Endpoint, names: Names, earlier: str | None) -> None:
     if endpoint.in_transition:
         raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {endpoint.status}; it is restored after that.")
     if endpoint.config != names.endpoint_config:
-        return  # it serves the earlier configuration, or one that somebody else gave it since
+        _confirm(endpoint, earlier)
+        return
+    if endpoint.failure_reason and endpoint.status == "InService":
+        # This run's configuration was deployed without a fault, so the update that failed is the one back.
+        raise RollBackFailed(
+            f"Endpoint {endpoint.name!r} was to go back to {earlier!r}, but SageMaker returned to this run's "
+            f"{endpoint.config!r}: {endpoint.why} Nothing was deleted. Update the endpoint to a configuration that "
+            "works."
+        )
     try:
         client("sagemaker").update_endpoint(EndpointName=endpoint.name, EndpointConfigName=earlier)
     except ClientError as error:
@@ -128,6 +156,17 @@ def _restore(endpoint: Endpoint, names: Names, earlier: str | None) -> None:
         ) from error
     logger.info("Went back to the earlier endpoint configuration", endpoint_config=earlier)
     raise EndpointNotReady(f"Endpoint {endpoint.name!r} goes back to {earlier!r}.")
+
+
+def _confirm(endpoint: Endpoint, earlier: str | None) -> None:
+    """Make sure that what does not serve this run's configuration does serve."""
+    if endpoint.status != "InService":
+        raise RollBackFailed(
+            f"Endpoint {endpoint.name!r} is {endpoint.status} with {endpoint.config!r}: {endpoint.why} Nothing was "
+            "deleted. Delete the endpoint and create it again with a configuration that works."
+        )
+    if endpoint.config != earlier:
+        logger.warning("The endpoint serves what another run gave it since", endpoint_config=endpoint.config)
 
 
 def _delete_own(endpoint: Endpoint, names: Names) -> bool:

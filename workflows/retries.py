@@ -1,8 +1,9 @@
 """When a state tries again, classed by cause: the one place where that is decided.
 
 What is in no class is never retried. Above all that is bad input (`InvalidRun`), a job that ran and failed
-(`States.TaskFailed`: SageMaker never gives a job's name twice, so another try could only collide) and a
-time-out (`States.Timeout`: a second wait as long as the first helps nobody).
+(`States.TaskFailed`: the same code on the same data fails again; when it was SageMaker's fault, a redrive is the
+second try that somebody has thought about) and a time-out (`States.Timeout`: a second wait as long as the first helps
+nobody).
 """
 
 from __future__ import annotations
@@ -13,11 +14,22 @@ from workflows.steps import Retry
 # that SageMaker refuses too, so a refused one is repeated as well: the price is a minute at most, hence the
 # few attempts. FULL jitter, because runs that were throttled together must not come back together.
 #
-# A request whose answer got lost may have worked. Every name derives from the execution's, so the repeated
-# request then finds that "it already exists", which fails the run, and Roll back removes what was made: an
-# endpoint, say, is never created twice and never left behind.
+# A request whose answer got lost may have worked. A job's name has the number of the try in it, so the next try starts
+# another job, and the lost one ends by itself at its limit. A model or an endpoint has the run's name: the repeated
+# request finds that "it already exists", which fails the run, and Roll back removes what was made, so that nothing is
+# created twice and nothing left behind.
 SAGEMAKER_FAULTS = Retry(
     error_equals=["SageMaker.AmazonSageMakerException"],
+    interval_seconds=2,
+    backoff_rate=2.0,
+    max_attempts=5,
+    max_delay_seconds=60,
+    jitter_strategy="FULL",
+)
+
+# The same through the aws-sdk integration, which has a name of its own for them.
+SAGEMAKER_SDK_FAULTS = Retry(
+    error_equals=["SageMaker.SageMakerException"],
     interval_seconds=2,
     backoff_rate=2.0,
     max_attempts=5,
@@ -77,4 +89,5 @@ UPDATE_BUSY = Retry(
 
 # What every state that calls SageMaker retries, and every state that starts instances.
 SAGEMAKER = [SAGEMAKER_FAULTS]
+SAGEMAKER_SDK = [SAGEMAKER_SDK_FAULTS]
 SAGEMAKER_INSTANCES = [SAGEMAKER_FAULTS, SAGEMAKER_QUOTA]

@@ -43,6 +43,13 @@ class JsonPath(Placeholder):
         return self.path
 
 
+class Format(JsonPath):
+    """A text with the values of paths in it: ``Format("{}-{}", "$.name", "$$.State.RetryCount")``."""
+
+    def __init__(self, template: str, *paths: str) -> None:
+        super().__init__(f"States.Format('{template}', {', '.join(paths)})")
+
+
 class _MoreFields:
     """Lets a block have the fields named in `more_fields`, besides those that the SDK allows."""
 
@@ -66,6 +73,10 @@ class _ResultSelector(_MoreFields):
 
 class TrainingStep(_ResultSelector, steps.TrainingStep):
     """The SDK's TrainingStep, with ResultSelector."""
+
+
+class ProcessingStep(_ResultSelector, steps.ProcessingStep):
+    """The SDK's ProcessingStep, with ResultSelector."""
 
 
 class Parallel(_ResultSelector, steps.Parallel):

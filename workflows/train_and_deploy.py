@@ -3,11 +3,14 @@
     Prepare run -> Is the data split? -> Split data -> Train model -> Check metrics -> Good enough?
       no  -> Record rejection -> Notify rejection -> Summarize rejection -> Rejected
       yes -> Look up endpoint -> Create model -> Use model
-               |- Transform test data -> Check predictions
+               |- Is there a champion to beat? -> Create champion model -> Transform with champion
+                  -> Delete champion model -> Transform test data -> Check predictions
                |- Create endpoint config -> Does the endpoint exist? -> Create endpoint | Update endpoint
                   -> Wait for endpoint -> Smoke test
              -> Register model -> Notify deployment -> Summarize deployment -> Deployed
-    any failure -> Roll back -> Notify failure -> Failed
+               below the gate -> Take back -> Read reasons -> Keep reasons -> Record rejection -> ...
+    any failure -> Roll back -> Notify failure -> Note redrives -> Fail run
+      redriven -> Where to go on? -> the state that failed, or where its makings are made again
 
 `definition()` is the graph; each state is a function below it, in the order in which a run meets them.
 Nothing here knows an account, a region or an image: those are substitutions of template.yaml, or come with
@@ -33,24 +36,24 @@ from stepfunctions.steps import (
     Graph,
     ModelStep,
     Pass,
-    ProcessingStep,
     Succeed,
+    Task,
     TransformStep,
 )
 from stepfunctions.steps.states import State
 
 from workflows import retries
-from workflows.steps import AT_RUN_TIME, STUB_SESSION, Fail, JsonPath, LambdaStep, Parallel, TrainingStep
+from workflows.steps import AT_RUN_TIME, STUB_SESSION, JsonPath, LambdaStep, Parallel, ProcessingStep, TrainingStep
+from workflows.tasks import EXECUTION, FUNCTION_START_SECONDS, catch_all, invoke, job_name, payload
 
-EXECUTION = JsonPath("$$.Execution.Name")
 STATE = JsonPath("$")
 JOB_ROLE = "${SageMakerExecutionRoleArn}"
 TAGS = {"switchyard:execution": EXECUTION, "switchyard:recipe": JsonPath("$.recipe")}
 
+# Longer than the longest that SageMaker's own limits allow all jobs of a run together. No run may wait for ever.
+MACHINE_SECONDS = 40 * 24 * 3600
 # Creating a model, an endpoint or its configuration is one request: SageMaker answers in seconds.
 REQUEST_SECONDS = 60
-# A function's own time-out comes first, so that its log says what it was doing; this covers a cold start.
-FUNCTION_START_SECONDS = 30
 
 
 def definition() -> dict[str, Any]:
@@ -61,29 +64,34 @@ def definition() -> dict[str, Any]:
     dict
         Amazon States Language whose `${...}` are the DefinitionSubstitutions of template.yaml.
     """
-    failure = fail()
+    failure, where_to_go_on = fail()
     on_failure = catch_all(failure, "$.error")
 
     is_split = Choice("Is the data split?")
+    prepare = prepare_run(catch_all(Chain([keep_error_and_input(), failure])))
     train = train_model(on_failure)
+    check = check_metrics(on_failure)
     good_enough = Choice("Good enough?")
-    start = Chain(
-        [
-            prepare_run(catch_all(Chain([keep_error_and_input(), failure]))),
-            is_split,
-            split_data(on_failure),
-            train,
-            check_metrics(on_failure),
-            good_enough,
-        ]
-    )
+    start = Chain([prepare, is_split, split_data(on_failure), train, check, good_enough])
     is_split.add_choice(ChoiceRule.BooleanEquals("$.data.is_split", True), train)
 
     # Whatever is not a plain `true` is a rejection: the gate fails closed.
-    good_enough.add_choice(ChoiceRule.BooleanEquals("$.evaluation.passed", True), deploy(on_failure))
-    good_enough.default_choice(reject(on_failure))
+    rejection = reject(on_failure)
+    good_enough.add_choice(ChoiceRule.BooleanEquals("$.evaluation.passed", True), deploy(rejection, on_failure))
+    good_enough.default_choice(rejection)
 
-    return dict(Graph(start, comment="Train a model, check it, then predict and serve with it.").to_dict())
+    # What a state has left says that it is done. Roll back has deleted the model and what it served with, so
+    # whatever failed after the gate goes on there and makes them again; nothing is trained twice.
+    go_on(where_to_go_on, "$.evaluation", good_enough)
+    go_on(where_to_go_on, "$.training_job", check)
+    go_on(where_to_go_on, "$.split", train)
+    go_on(where_to_go_on, "$.names", is_split)
+    where_to_go_on.default_choice(take_input_again(prepare))
+
+    graph = Graph(
+        start, comment="Train a model, check it, then predict and serve with it.", timeout_seconds=MACHINE_SECONDS
+    )
+    return dict(graph.to_dict())
 
 
 # Prepare, train, check
@@ -116,7 +124,7 @@ def split_data(on_failure: Catch) -> ProcessingStep:
             base_job_name=AT_RUN_TIME,
             sagemaker_session=STUB_SESSION,
         ),
-        job_name=JsonPath("$.names.processing_job"),
+        job_name=job_name("$.names.processing_job"),
         container_entrypoint=JsonPath("$.processing.entrypoint"),
         container_arguments=JsonPath("$.processing.arguments"),
         inputs=[
@@ -140,7 +148,8 @@ def split_data(on_failure: Catch) -> ProcessingStep:
         timeout_seconds_path="$.processing.timeout_seconds",
         retry=retries.SAGEMAKER_INSTANCES,
         catch=on_failure,
-        result_path=None,
+        result_selector={"job": JsonPath("$.ProcessingJobName")},
+        result_path="$.split",
     )
 
 
@@ -161,7 +170,7 @@ def train_model(on_failure: Catch) -> TrainingStep:
             disable_profiler=True,
             sagemaker_session=STUB_SESSION,
         ),
-        job_name=JsonPath("$.names.training_job"),
+        job_name=job_name("$.names.training_job"),
         data={
             channel: TrainingInput(JsonPath(f"$.data.{channel}_uri"), content_type="text/csv")
             for channel in ("train", "validation")
@@ -202,7 +211,7 @@ def check_metrics(on_failure: Catch) -> LambdaStep:
                 "model_package_group": JsonPath("$.names.model_package_group"),
             },
         ),
-        result_selector=payload("passed", "metrics", "reasons", "champion"),
+        result_selector=payload("passed", "metrics", "reasons", "champion", "compare_predictions"),
         result_path="$.evaluation",
         timeout_seconds=30 + FUNCTION_START_SECONDS,
         retry=retries.FUNCTION_FAULTS,
@@ -236,13 +245,13 @@ def reject(on_failure: Catch) -> Chain:
 # Good enough
 
 
-def deploy(on_failure: Catch) -> Chain:
+def deploy(rejection: Chain, on_failure: Catch) -> Chain:
     """Predict and serve with the model side by side, then register it as the champion."""
     return Chain(
         [
             look_up_endpoint(on_failure),
             create_model(on_failure),
-            use_model(on_failure),
+            use_model(take_back(rejection, on_failure), on_failure),
             register_model(
                 "Register model",
                 "Approved",
@@ -297,24 +306,84 @@ def create_model(on_failure: Catch) -> ModelStep:
     )
 
 
-def use_model(on_failure: Catch) -> Parallel:
-    """Transform the test data while the endpoint comes up; the first failure stops both."""
+def use_model(below_gate: Chain, on_failure: Catch) -> Parallel:
+    """Predict the test data while the endpoint comes up; the first failure stops both."""
     parallel = Parallel(
         "Use model",
         result_selector={"predictions": JsonPath("$[0]"), "endpoint": JsonPath("$[1]")},
         result_path="$.used",
-        catch=on_failure,
+        # The predictions are no good: that is a rejection, which the gate is there for, and no failure.
+        catch=[Catch(error_equals=["PredictionsBelowGate"], next_step=below_gate, result_path="$.error"), on_failure],
     )
-    # The states inside catch nothing: an error ends its branch, and the catch above sees it.
-    parallel.add_branch(Chain([transform_test_data(), check_predictions()]))
+    # The states inside catch no failure: it ends its branch, and the catch above sees it.
+    parallel.add_branch(predict())
     parallel.add_branch(serve())
     return parallel
 
 
+def predict() -> Chain:
+    """Predict the same test rows with the champion, if a margin over it is asked for, and with the new model."""
+    transform = transform_test_data()
+    delete = delete_champion_model()
+    has_champion = Choice("Is there a champion to beat?")
+    has_champion.add_choice(
+        ChoiceRule.BooleanEquals("$.evaluation.compare_predictions", True),
+        Chain([create_champion_model(), transform_with_champion(delete), delete, transform]),
+    )
+    has_champion.default_choice(transform)
+    transform.next(check_predictions())
+    return Chain([has_champion])
+
+
+def create_champion_model() -> Task:
+    """Create a model of the registered champion's package, for as long as it predicts."""
+    return Task(
+        "Create champion model",
+        resource="arn:aws:states:::sagemaker:createModel",
+        parameters={
+            "ModelName": JsonPath("$.names.champion_model"),
+            "PrimaryContainer": {"ModelPackageName": JsonPath("$.evaluation.champion.model_package_arn")},
+            "ExecutionRoleArn": JOB_ROLE,
+            "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+        },
+        timeout_seconds=REQUEST_SECONDS,
+        retry=retries.SAGEMAKER,
+        result_path=None,
+    )
+
+
+def transform_with_champion(delete: Task) -> TransformStep:
+    """Let the champion predict the test rows of this run.
+
+    One that cannot (the data has other columns now) leaves no predictions, and the gate fails closed: the run is
+    rejected with that reason, rather than failed whenever it is tried again.
+    """
+    step = transform_step("Transform with champion", "$.names.champion_model", "$.transform.champion_output_uri")
+    step.add_catch(Catch(error_equals=["States.TaskFailed"], next_step=delete, result_path="$.champion_error"))
+    return step
+
+
+def delete_champion_model() -> Task:
+    """Delete that model again; the champion's own is another one."""
+    return Task(
+        "Delete champion model",
+        resource="arn:aws:states:::aws-sdk:sagemaker:deleteModel",
+        parameters={"ModelName": JsonPath("$.names.champion_model")},
+        timeout_seconds=REQUEST_SECONDS,
+        retry=retries.SAGEMAKER_SDK,
+        result_path=None,
+    )
+
+
 def transform_test_data() -> TransformStep:
-    """Predict the test rows in batch; each line of the output is the target and its prediction."""
+    """Predict the test rows in batch."""
+    return transform_step("Transform test data", "$.names.model", "$.transform.output_uri")
+
+
+def transform_step(state: str, model: str, output: str) -> TransformStep:
+    """Predict the test rows with a model; each line of the output is the target and its prediction."""
     return TransformStep(
-        "Transform test data",
+        state,
         transformer=Transformer(
             model_name=None,
             instance_count=JsonPath("$.transform.instance_count"),
@@ -322,12 +391,13 @@ def transform_test_data() -> TransformStep:
             strategy="MultiRecord",
             assemble_with="Line",
             accept=JsonPath("$.transform.accept"),
-            output_path=JsonPath("$.transform.output_uri"),
+            output_path=JsonPath(output),
             base_transform_job_name=AT_RUN_TIME,
             sagemaker_session=STUB_SESSION,
         ),
-        job_name=JsonPath("$.names.transform_job"),
-        model_name=JsonPath("$.names.model"),
+        # Both have the model's name, so that they differ as the models do.
+        job_name=job_name(model),
+        model_name=JsonPath(model),
         data=JsonPath("$.data.test_uri"),
         content_type=JsonPath("$.transform.content_type"),
         split_type="Line",
@@ -344,7 +414,7 @@ def transform_test_data() -> TransformStep:
 
 
 def check_predictions() -> LambdaStep:
-    """Hold the metrics of the predictions themselves against the gate; below it, PredictionsBelowGate."""
+    """Hold the metrics of the predictions against the gate and the champion's; below, PredictionsBelowGate."""
     return LambdaStep(
         "Check predictions",
         parameters=invoke(
@@ -353,9 +423,11 @@ def check_predictions() -> LambdaStep:
                 "recipe": JsonPath("$.recipe"),
                 "gate": JsonPath("$.gate"),
                 "predictions_uri": JsonPath("$.transform.output_uri"),
+                "champion_predictions_uri": JsonPath("$.transform.champion_output_uri"),
+                "compare_predictions": JsonPath("$.evaluation.compare_predictions"),
             },
         ),
-        result_selector=payload("passed", "metrics", "rows", "predictions_uri"),
+        result_selector=payload("passed", "metrics", "champion_metrics", "rows", "predictions_uri"),
         timeout_seconds=300 + FUNCTION_START_SECONDS,
         retry=retries.FUNCTION_FAULTS,
     )
@@ -437,6 +509,32 @@ def smoke_test() -> LambdaStep:
     )
 
 
+# Not good enough after all
+
+
+def take_back(rejection: Chain, on_failure: Catch) -> Chain:
+    """Undo what the run made so far, and go on to the rejection with the reasons that Check predictions gave."""
+    undo = roll_back("Take back", on_failure)
+    read = Pass(
+        "Read reasons",
+        # What a function raised arrives as JSON text.
+        parameters={"raised": JsonPath("States.StringToJson($.error.Cause)")},
+        result_path="$.predictions_error",
+    )
+    keep = Pass(
+        "Keep reasons",
+        parameters={
+            "passed": False,
+            "metrics": JsonPath("$.evaluation.metrics"),
+            "champion": JsonPath("$.evaluation.champion"),
+            "compare_predictions": JsonPath("$.evaluation.compare_predictions"),
+            "reasons": JsonPath("States.Array($.predictions_error.raised.errorMessage)"),
+        },
+        result_path="$.evaluation",
+    )
+    return Chain([undo, read, keep, rejection])
+
+
 # Both ways on
 
 
@@ -491,7 +589,15 @@ def notify(outcome: str, status: str, on_failure: Catch) -> LambdaStep:
     """Send a message about the run, from its whole state."""
     return LambdaStep(
         f"Notify {outcome}",
-        parameters=invoke("Notify", {"status": status, "state": STATE}),
+        parameters=invoke(
+            "Notify",
+            {
+                "status": status,
+                "state": STATE,
+                "execution_arn": JsonPath("$$.Execution.Id"),
+                "started": JsonPath("$$.Execution.StartTime"),
+            },
+        ),
         timeout_seconds=30 + FUNCTION_START_SECONDS,
         retry=retries.FUNCTION_FAULTS,
         catch=on_failure,
@@ -510,41 +616,66 @@ def keep_error_and_input() -> Pass:
     return Pass("Keep error and input", parameters={"input": JsonPath("$$.Execution.Input"), "error": STATE})
 
 
-def fail() -> Chain:
-    """Undo what the run made, tell people, and end with the error that brought us here.
-
-    What goes wrong on this way is kept beside that error, never in its place.
-    """
-    failed = Fail("Failed", error_path="$.error.Error", cause_path="$.error.Cause")
-    notify_failure = notify("failure", "FAILED", catch_all(failed, "$.notification_error"))
-    roll_back = LambdaStep(
-        "Roll back",
+def roll_back(state: str, on_failure: Catch) -> LambdaStep:
+    """Undo what the run made."""
+    return LambdaStep(
+        state,
         comment="Deletes only what this run made, and restores what served before.",
         parameters=invoke("RollBack", {"state": STATE}),
         timeout_seconds=120 + FUNCTION_START_SECONDS,
         retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
-        catch=catch_all(notify_failure, "$.roll_back_error"),
+        catch=on_failure,
         result_path=None,
     )
-    return Chain([roll_back, notify_failure, failed])
 
 
-# How the states above are put
+def fail() -> tuple[Chain, Choice]:
+    """Undo what the run made, tell people, and end with the error that brought us here.
 
+    What goes wrong on this way is kept beside that error, never in its place.
 
-def catch_all(next_step: State | Chain, result_path: str = "$") -> Catch:
-    """Catch every error that can be caught."""
-    return Catch(error_equals=["States.ALL"], next_step=next_step, result_path=result_path)
+    The last state is a task and no Fail state. A redrive enters the state again that a run ended with: a Fail state
+    could only fail again, while this one then lets the run go on.
 
-
-def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Give the parameters that invoke one of template.yaml's functions with an event.
-
-    Each event has the execution's name, by which a function's log lines are found.
+    Returns
+    -------
+    tuple
+        The way of a failed run, and the choice at its end, which a redriven run takes.
     """
-    return {"FunctionName": f"${{{function}FunctionArn}}", "Payload": {"execution": EXECUTION, **event}}
+    note = Pass(
+        "Note redrives",
+        # Fail run tells by it whether it is entered by the failure or by a redrive.
+        parameters={"redrives": JsonPath("$$.Execution.RedriveCount")},
+        result_path="$.failure",
+    )
+    notify_failure = notify("failure", "FAILED", catch_all(note, "$.notification_error"))
+    undo = roll_back("Roll back", catch_all(notify_failure, "$.roll_back_error"))
+    fail_run = LambdaStep(
+        "Fail run",
+        comment="Raises the error that ended the run; after a redrive it lets the run go on.",
+        parameters=invoke(
+            "FailRun",
+            {
+                "error": JsonPath("$.error"),
+                "redrives": JsonPath("$$.Execution.RedriveCount"),
+                "redrives_at_failure": JsonPath("$.failure.redrives"),
+            },
+        ),
+        timeout_seconds=30 + FUNCTION_START_SECONDS,
+        # No Retry and no Catch: the error that it raises is the run's, whatever its name is.
+        result_path=None,
+    )
+    where_to_go_on = Choice("Where to go on?")
+    return Chain([undo, notify_failure, note, fail_run, where_to_go_on]), where_to_go_on
 
 
-def payload(*keys: str) -> dict[str, JsonPath]:
-    """Select what to keep of a function's result; a function gives each of these keys, always."""
-    return {key: JsonPath(f"$.Payload.{key}") for key in keys}
+def go_on(choice: Choice, path: str, state: State) -> None:
+    """Let a redriven run whose state has `path` go on there, if no earlier rule of the choice holds."""
+    choice.add_choice(ChoiceRule.IsPresent(path, True), state)
+
+
+def take_input_again(prepare: LambdaStep) -> Pass:
+    """Bring back the input of a run that never got a state, and begin it again."""
+    step = Pass("Take input again", input_path="$.input")
+    step.next(prepare)
+    return step

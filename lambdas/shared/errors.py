@@ -12,7 +12,8 @@
     ├── SmokeTestFailed        the endpoint is in service, and its answer is no prediction
     ├── InvalidPredictions     the batch transform's output cannot be read as rows of target,prediction
     ├── PredictionsBelowGate   the batch transform's output is not good enough
-    └── RollBackFailed         what served before cannot be restored by a function
+    ├── RollBackFailed         what served before cannot be restored by a function
+    └── (any other name)       Fail run raises again the error that ended the run, under its own name
 """
 
 # The state machine matches errors by class name, and these names are AWS-like: no `Error` at their end.

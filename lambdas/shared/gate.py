@@ -8,6 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, FiniteFloat
 
+# The metrics that can be had from targets and predictions alone, whatever model they are of.
+COMPUTED_METRICS = ("rmse", "mse", "mae", "r2")
+
 
 class GateRule(BaseModel):
     """One line of a recipe's gate."""
@@ -45,6 +48,11 @@ def judge(
     ['rmse 71.20 is above the limit 62.00']
     """
     return [reason for rule in rules for reason in _reasons(rule, metrics, champion)]
+
+
+def needs_comparison(rules: Iterable[GateRule]) -> bool:
+    """Tell whether a rule asks for a margin over the champion that predictions can show."""
+    return any(rule.margin is not None and rule.metric in COMPUTED_METRICS for rule in rules)
 
 
 def finite_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -9,7 +9,7 @@ MAX_LENGTH = 63
 _HASH_LENGTH = 8
 
 
-def sagemaker_name(text: str) -> str:
+def sagemaker_name(text: str, longest: int = MAX_LENGTH) -> str:
     """Derive a name that SageMaker takes for a job, model, endpoint configuration or endpoint.
 
     A text that already is such a name comes back as it is. Any other loses what SageMaker refuses and
@@ -20,11 +20,13 @@ def sagemaker_name(text: str) -> str:
     text
         Anything; an execution's name has up to 80 characters, and may hold dots, underscores, letters
         of any script.
+    longest
+        How many characters the name may have; less than SageMaker's 63 leaves room for an ending.
 
     Returns
     -------
     str
-        At most 63 characters matching ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` (CreateTrainingJob's
+        At most `longest` characters matching ``[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`` (CreateTrainingJob's
         documentation, "TrainingJobName").
 
     Examples
@@ -35,10 +37,10 @@ def sagemaker_name(text: str) -> str:
     'diabetes-1-8e953474'
     """
     clean = re.sub(r"[^a-zA-Z0-9-]", "-", text).strip("-")
-    if clean == text and len(text) <= MAX_LENGTH:
+    if clean == text and len(text) <= longest:
         return text
     digest = hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()[:_HASH_LENGTH]
-    head = clean[: MAX_LENGTH - _HASH_LENGTH - 1].rstrip("-")
+    head = clean[: longest - _HASH_LENGTH - 1].rstrip("-")
     return f"{head}-{digest}" if head else digest
 
 

@@ -21,6 +21,7 @@ class NotifySettings(BaseModel):
     """Environment of NotifyFunction."""
 
     topic_arn: str = Field(validation_alias="NOTIFICATION_TOPIC_ARN")
+    execution_url: str = Field(validation_alias="EXECUTION_URL")  # what an execution's ARN is put behind
 
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -1,0 +1,95 @@
+"""Clean up: undo what a run made that died outside its graph, and tell people.
+
+    Read run -> Is it over? -> Roll back -> Notify -> Cleaned up
+                  no        -> Nothing to do
+
+A run that is stopped or timed out, or that dies of an error which no Catch can catch, never comes to the states that
+would undo its doings. EventBridge tells of it, and this machine does what those would have done. A run that fails
+within its graph has done it itself, and is none of this one's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stepfunctions.steps import Chain, Choice, ChoiceRule, Graph, Succeed
+
+from workflows import retries
+from workflows.steps import Fail, JsonPath, LambdaStep
+from workflows.tasks import FUNCTION_START_SECONDS, catch_all, invoke, payload
+
+# As long as an endpoint may take to change, twice: to where the run was taking it, and back.
+MACHINE_SECONDS = 6 * 3600
+RUN = JsonPath("$.run.execution")
+
+
+def definition() -> dict[str, Any]:
+    """Give the state machine's definition.
+
+    Returns
+    -------
+    dict
+        Amazon States Language whose `${...}` are the DefinitionSubstitutions of template.yaml. Its input is the
+        detail of a "Step Functions Execution Status Change" event.
+    """
+    is_over = Choice("Is it over?")
+    is_over.add_choice(ChoiceRule.BooleanEquals("$.run.is_over", True), clean_up())
+    is_over.default_choice(Succeed("Nothing to do"))
+    graph = Graph(
+        Chain([read_run(), is_over]),
+        comment="Undo what a run made that died outside its graph, and tell people.",
+        timeout_seconds=MACHINE_SECONDS,
+    )
+    return dict(graph.to_dict())
+
+
+def read_run() -> LambdaStep:
+    """Find out how far the run came."""
+    return LambdaStep(
+        "Read run",
+        parameters=invoke("ReadRun", {"execution_arn": JsonPath("$.executionArn")}, execution=JsonPath("$.name")),
+        result_selector=payload("is_over", "execution", "execution_arn", "status", "started", "state"),
+        result_path="$.run",
+        timeout_seconds=60 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+    )
+
+
+def clean_up() -> Chain:
+    """Undo, then tell; people are told above all when it cannot be undone."""
+    not_undone = Fail(
+        "Not undone", error_path="$.run.state.roll_back_error.Error", cause_path="$.run.state.roll_back_error.Cause"
+    )
+    tell = Chain([notify("Notify of trouble", catch_all(not_undone, "$.notification_error")), not_undone])
+    undo = LambdaStep(
+        "Roll back",
+        comment="Deletes only what that run made, and restores what served before.",
+        parameters=invoke("RollBack", {"state": JsonPath("$.run.state")}, execution=RUN),
+        timeout_seconds=120 + FUNCTION_START_SECONDS,
+        retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        catch=catch_all(tell, trouble),
+        result_path=None,
+    )
+    cleaned_up = Succeed("Cleaned up")
+    return Chain([undo, notify("Notify", catch_all(cleaned_up, "$.notification_error")), cleaned_up])
+
+
+def notify(state: str, on_failure: Any) -> LambdaStep:
+    """Tell people how the run ended."""
+    return LambdaStep(
+        state,
+        parameters=invoke(
+            "Notify",
+            {
+                "status": JsonPath("$.run.status"),
+                "state": JsonPath("$.run.state"),
+                "execution_arn": JsonPath("$.run.execution_arn"),
+                "started": JsonPath("$.run.started"),
+            },
+            execution=RUN,
+        ),
+        timeout_seconds=30 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+        catch=on_failure,
+        result_path=None,
+    )
