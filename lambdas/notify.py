@@ -118,7 +118,7 @@ def notify(run: Event, settings: NotifySettings) -> Result:
         ``message_id`` of the SNS message.
     """
     seconds = (datetime.now(tz=UTC) - run.started).total_seconds()
-    publish_run_metrics(run.recipe or "unknown", run.status, seconds)
+    publish_run_metrics(run.recipe, run.status, seconds)
     link = settings.execution_url + quote(run.execution_arn, safe=":/")
     published = client("sns").publish(
         TopicArn=settings.topic_arn, Subject=subject(run), Message=message(run, link, seconds)

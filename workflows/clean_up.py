@@ -57,9 +57,8 @@ def read_run() -> LambdaStep:
 
 def clean_up() -> Chain:
     """Undo, then tell; people are told above all when it cannot be undone."""
-    not_undone = Fail(
-        "Not undone", error_path="$.run.state.roll_back_error.Error", cause_path="$.run.state.roll_back_error.Cause"
-    )
+    trouble = "$.run.state.roll_back_error"
+    not_undone = Fail("Not undone", error_path=f"{trouble}.Error", cause_path=f"{trouble}.Cause")
     tell = Chain([notify("Notify of trouble", catch_all(not_undone, "$.notification_error")), not_undone])
     undo = LambdaStep(
         "Roll back",

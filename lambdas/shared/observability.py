@@ -67,10 +67,3 @@ def _write(values: Mapping[str, tuple[float, MetricUnit]], **dimensions: str) ->
     for name, (value, unit) in finite.items():
         metrics.add_metric(name=name, unit=unit, value=value)
     metrics.flush_metrics()
-
-
-def publish_run_metrics(recipe: str, status: str, seconds: float) -> None:
-    """Write how a run ended, and how long it took."""
-    outcome = {"DEPLOYED": "RunsDeployed", "REJECTED": "RunsRejected"}.get(status, "RunsFailed")
-    publish_metrics(recipe, {outcome: 1})
-    publish_metrics(recipe, {"RunDuration": seconds}, MetricUnit.Seconds)

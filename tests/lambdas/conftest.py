@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "ARTIFACT_BUCKET": "switchyard-artifacts",
     "PROJECT_NAME": "switchyard",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:switchyard-notifications",
+    "EXECUTION_URL": "https://console/#/executions/",
     "POWERTOOLS_SERVICE_NAME": "switchyard",
     "POWERTOOLS_METRICS_NAMESPACE": "Switchyard",
 }

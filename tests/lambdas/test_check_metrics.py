@@ -30,6 +30,7 @@ def test_a_good_model_passes(aws: None, event: Read, context: Any) -> None:
         "metrics": {"rmse": 54.12, "r2": 0.47},
         "reasons": [],
         "champion": None,
+        "compare_predictions": False,
     }
 
 
@@ -64,21 +65,32 @@ def test_the_newest_approved_package_is_the_champion(aws: None, event: Read, con
     approve({"rmse": 50.0})
     newest = approve({"rmse": 54.5})
     approve({"rmse": 1.0}, "Rejected")
-    payload = event("check_metrics")
-    payload["gate"][0]["margin"] = 1.0
-    assert handler(payload, context) == {
-        "passed": False,
-        "metrics": {"rmse": 54.12, "r2": 0.47},
-        "reasons": ["rmse 54.12 is not better than the champion's 54.50 by at least 1"],
-        "champion": {"model_package_arn": newest, "metrics": {"rmse": 54.5}},
+    assert handler(event("check_metrics"), context)["champion"] == {
+        "model_package_arn": newest,
+        "metrics": {"rmse": 54.5},
     }
 
 
-def test_a_model_that_beats_the_champion_by_the_margin_passes(aws: None, event: Read, context: Any) -> None:
-    approve({"rmse": 56.0})
+def test_a_margin_that_predictions_can_show_is_left_to_them(aws: None, event: Read, context: Any) -> None:
     payload = event("check_metrics")
     payload["gate"][0]["margin"] = 1.0
-    assert handler(payload, context)["passed"] is True
+    assert handler(payload, context)["compare_predictions"] is False  # there is no champion yet
+    approve({"rmse": 54.5})
+    result = handler(payload, context)
+    assert (result["passed"], result["compare_predictions"]) == (True, True)
+
+
+@pytest.mark.parametrize(("champion", "passed"), [(54.5, False), (56.0, True)])
+def test_a_margin_on_a_metric_of_the_recipe_s_own_goes_by_the_registry(
+    aws: None, event: Read, context: Any, champion: float, passed: bool
+) -> None:
+    approve({"pinball": champion})
+    payload = event("check_metrics")
+    payload["gate"] = [{"metric": "pinball", "direction": "minimize", "threshold": 62.0, "margin": 1.0}]
+    payload["metrics"] = [{"MetricName": "pinball", "Value": 54.12}]
+    result = handler(payload, context)
+    assert (result["passed"], result["compare_predictions"]) == (passed, False)
+    assert passed or result["reasons"] == ["pinball 54.12 is not better than the champion's 54.50 by at least 1"]
 
 
 def test_a_group_that_does_not_exist_has_no_champion(stub: Callable[[str], Any], event: Read, context: Any) -> None:

@@ -82,9 +82,7 @@ def test_predictions_below_the_gate_raise_with_the_reasons(
         handler(event("check_predictions"), context)
 
 
-def test_rules_on_other_metrics_and_margins_are_the_training_jobs(
-    predict: Callable[..., None], event: Read, context: Any
-) -> None:
+def test_rules_on_other_metrics_are_the_training_jobs(predict: Callable[..., None], event: Read, context: Any) -> None:
     predict("1,1\n2,2\n")
     payload = event("check_predictions")
     payload["gate"] = [
@@ -92,6 +90,42 @@ def test_rules_on_other_metrics_and_margins_are_the_training_jobs(
         {"metric": "rmse", "direction": "minimize", "threshold": 1, "margin": 100},
     ]
     assert handler(payload, context)["passed"] is True
+
+
+CHAMPION_FOLDER = "runs/diabetes-20260701-120000/champion_predictions/"
+
+
+def compared(event: Read, margin: float) -> dict[str, Any]:
+    rule = {"metric": "mae", "direction": "minimize", "threshold": 10, "margin": margin}
+    return {**event("check_predictions"), "gate": [rule], "compare_predictions": True}
+
+
+@pytest.mark.parametrize(("margin", "passed"), [(0.5, True), (1.0, True), (1.5, False)])
+def test_a_margin_is_over_the_champion_s_predictions_for_the_same_rows(
+    predict: Callable[..., None], s3: Any, event: Read, context: Any, margin: float, passed: bool
+) -> None:
+    predict("1,2\n2,3\n")
+    s3.put_object(Bucket="switchyard-artifacts", Key=CHAMPION_FOLDER + "test.csv.out", Body=b"1,3\n2,4\n")
+    if passed:
+        result = handler(compared(event, margin), context)
+        assert result["metrics"]["mae"] == 1.0
+        assert result["champion_metrics"]["mae"] == 2.0
+    else:
+        with pytest.raises(
+            PredictionsBelowGate, match=r"1\.00 is not better than .* 2\.00 by at least 1\.5"
+        ):
+            handler(compared(event, margin), context)
+
+
+@pytest.mark.parametrize("body", [None, b"1,3\n", b"1,3\n9,9\n", b"no predictions"])
+def test_a_champion_that_has_not_predicted_these_rows_cannot_be_beaten(
+    predict: Callable[..., None], s3: Any, event: Read, context: Any, body: bytes | None
+) -> None:
+    predict("1,1\n2,2\n")
+    if body is not None:
+        s3.put_object(Bucket="switchyard-artifacts", Key=CHAMPION_FOLDER + "test.csv.out", Body=body)
+    with pytest.raises(PredictionsBelowGate, match="mae of the champion is unknown"):
+        handler(compared(event, 0.1), context)
 
 
 def test_a_metric_that_is_not_defined_fails_closed_and_leaves_valid_json(

@@ -2,16 +2,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns import sns_backends
-from notify import Event, handler, message, readable_cause, subject
+from notify import Event, handler, message, subject
 from shared.aws import client
+from shared.causes import readable_cause
 
 Read = Callable[[str], dict[str, Any]]
+
+
+LINK = "https://console/#/executions/arn"
+
+
+def run_of(status: str, state: dict[str, Any], execution: str = "run-1") -> Event:
+    return Event.model_validate(
+        {
+            "status": status,
+            "execution": execution,
+            "execution_arn": "arn",
+            "started": "2026-07-01T12:00:00Z",
+            "state": state,
+        }
+    )
 
 
 @pytest.fixture
@@ -26,10 +43,11 @@ def test_a_rejection_says_why(topic: str, event: Read, context: Any) -> None:
     ((message_id, body, title, *_),) = sns_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].topics[topic].sent_notifications
     assert result == {"message_id": message_id}
     assert title == "Switchyard: diabetes rejected"
-    assert body == (
+    assert re.sub(r"Duration: .*", "Duration:", body) == (
         "Recipe:        diabetes\n"
         "Status:        REJECTED\n"
         "Execution:     diabetes-20260701-120000\n"
+        "Duration:\n"
         "Model package: arn:aws:sagemaker:us-east-1:111122223333:model-package/switchyard-diabetes/3\n"
         "\n"
         "Metrics\n"
@@ -38,29 +56,48 @@ def test_a_rejection_says_why(topic: str, event: Read, context: Any) -> None:
         "\n"
         "Why\n"
         "  - rmse 71.20 is above the limit 62.00\n"
+        "\n"
+        f"https://console/#/executions/{event('notify')['execution_arn']}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"), [("REJECTED", "RunsRejected"), ("DEPLOYED", "RunsDeployed"), ("ABORTED", "RunsFailed")]
+)
+def test_a_run_s_end_is_counted(
+    topic: str, event: Read, context: Any, capsys: pytest.CaptureFixture[str], status: str, counted: str
+) -> None:
+    handler({**event("notify"), "status": status}, context)
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [document.get("recipe") for document in documents if counted in document] == [None, "diabetes"]
+    assert all(document["RunDuration"][0] > 0 for document in documents if "RunDuration" in document)
 
 
 def test_a_deployment_says_where_things_are() -> None:
-    text = message(
-        Event.model_validate(
-            {
-                "status": "DEPLOYED",
-                "execution": "e",
-                "state": {
-                    "execution": "e",
-                    "recipe": "diabetes",
-                    "names": {"endpoint": "switchyard-diabetes"},
-                    "used": {"predictions": {"rows": 66, "predictions_uri": "s3://b/runs/e/predictions/"}},
-                    "gate": [
-                        {"metric": "r2", "direction": "maximize", "threshold": 0.4, "margin": None},
-                        {"metric": "mae", "direction": "minimize", "threshold": 3, "margin": None},
-                    ],
-                    "evaluation": {"metrics": {"r2": 0.5}, "reasons": []},
-                },
-            }
-        )
-    )
+    predictions = {
+        "rows": 66,
+        "predictions_uri": "s3://b/runs/e/predictions/",
+        "metrics": {"r2": 0.47},
+        "champion_metrics": {"r2": 0.41},
+    }
+    state = {
+        "execution": "e",
+        "recipe": "diabetes",
+        "names": {"endpoint": "switchyard-diabetes"},
+        "used": {"predictions": predictions},
+        "gate": [
+            {"metric": "r2", "direction": "maximize", "threshold": 0.4, "margin": None},
+            {"metric": "mae", "direction": "minimize", "threshold": 3, "margin": None},
+        ],
+        "evaluation": {"metrics": {"r2": 0.5}, "reasons": []},
+        # It failed once, and was redriven.
+        "error": {"Error": "Overcome", "Cause": "long ago"},
+    }
+    text = message(run_of("DEPLOYED", state, "e"), LINK, 4000)
+    assert "Duration:      1:06:40\n" in text
+    assert "On the test data\n  r2   0.47  (champion 0.41)\n" in text
+    assert "Overcome" not in text
+    assert text.endswith(f"\n\n{LINK}\n")
     assert "Endpoint:      switchyard-diabetes\n" in text
     assert "Predictions:   66 rows, s3://b/runs/e/predictions/\n" in text
     assert "  r2   0.50  (at least 0.40: met)\n  mae  missing\n" in text
@@ -69,17 +106,36 @@ def test_a_deployment_says_where_things_are() -> None:
 def test_a_failure_says_what_the_function_said() -> None:
     cause = json.dumps({"errorMessage": "Recipe 'diabets' is not published.", "errorType": "InvalidRun"})
     state = {"input": {"recipe": "diabets"}, "error": {"Error": "InvalidRun", "Cause": cause}}
-    run = Event.model_validate({"status": "FAILED", "execution": "run-1", "state": state})
+    run = run_of("FAILED", state)
     assert subject(run) == "Switchyard: run-1 failed"
-    assert message(run) == (
-        "Status:        FAILED\nExecution:     run-1\n\nError: InvalidRun\nRecipe 'diabets' is not published.\n"
+    assert message(run, LINK, 5) == (
+        "Status:        FAILED\nExecution:     run-1\nDuration:      0:00:05\n\n"
+        "Error: InvalidRun\nRecipe 'diabets' is not published.\n\n"
+        f"{LINK}\n"
     )
+
+
+@pytest.mark.parametrize(("status", "words"), [("TIMED_OUT", "timed out"), ("ABORTED", "was stopped")])
+def test_a_run_that_died_says_how(status: str, words: str) -> None:
+    run = run_of(status, {"execution": "run-1", "error": {"Error": status, "Cause": "Somebody stopped the run."}})
+    assert subject(run) == f"Switchyard: run-1 {words}"
+    assert f"Error: {status}\nSomebody stopped the run.\n" in message(run, LINK, 5)
+
+
+def test_what_could_not_be_undone_is_said() -> None:
+    state = {
+        "execution": "run-1",
+        "names": {"endpoint": "e"},
+        "error": {"Error": "EndpointFailed", "Cause": "it broke"},
+        "roll_back_error": {"Error": "RollBackFailed", "Cause": json.dumps({"errorMessage": "Update it by hand."})},
+    }
+    text = message(run_of("FAILED", state), LINK, 5)
+    assert "it broke\n\nWhat the run made could not be undone:\nUpdate it by hand.\n" in text
 
 
 @pytest.mark.parametrize("state", [{"recipe": 5, "metrics": "x", "gate": 1}, {"names": {}, "execution": "other"}])
 def test_an_input_that_was_refused_does_not_stop_the_message(state: dict[str, Any]) -> None:
-    run = Event.model_validate({"status": "FAILED", "execution": "run-1", "state": state})
-    assert message(run).startswith("Status:        FAILED")
+    assert message(run_of("FAILED", state), LINK, 5).startswith("Status:        FAILED")
 
 
 def test_a_failed_jobs_reason_is_found() -> None:
@@ -94,6 +150,6 @@ def test_a_long_cause_is_cut() -> None:
 
 
 def test_a_subject_is_short_printable_ascii() -> None:
-    run = Event.model_validate({"status": "FAILED", "execution": "é\n" * 80})
+    run = run_of("FAILED", {}, "é\n" * 80)
     assert len(subject(run)) == 100
     assert subject(run).startswith("Switchyard: ????")

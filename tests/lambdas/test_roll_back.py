@@ -10,6 +10,7 @@ from shared.errors import EndpointNotReady, RollBackFailed, ServiceFault
 
 Read = Callable[[str], dict[str, Any]]
 OWN = "switchyard-diabetes-20260701-120000"
+CHAMPION = f"{OWN}-champion"
 EARLIER = "switchyard-earlier"
 ENDPOINT = "switchyard-diabetes"
 
@@ -36,10 +37,18 @@ def failed(event: Read) -> Callable[..., dict[str, Any]]:
 def delete_config_and_model(endpoints: Any) -> None:
     endpoints.stubber.add_response("delete_endpoint_config", {}, {"EndpointConfigName": OWN})
     endpoints.stubber.add_response("delete_model", {}, {"ModelName": OWN})
+    endpoints.stubber.add_client_error(
+        "delete_model",
+        "ValidationException",
+        'Could not find model "arn".',
+        400,
+        expected_params={"ModelName": CHAMPION},
+    )
 
 
 def find_no_config_and_model(endpoints: Any) -> None:
     endpoints.missing("delete_endpoint_config", 'Could not find endpoint configuration "arn".')
+    endpoints.missing("delete_model", 'Could not find model "arn".')
     endpoints.missing("delete_model", 'Could not find model "arn".')
 
 
@@ -160,6 +169,30 @@ def test_the_earlier_configuration_is_restored_and_confirmed_before_anything_goe
     endpoints.describe("InService", EARLIER)
     find_no_config_and_model(endpoints)
     assert handler(failed(existed=True), context)["deleted"] == []
+
+
+def test_a_way_back_that_sagemaker_takes_back_is_noticed(
+    endpoints: Any, context: Any, failed: Callable[..., dict[str, Any]]
+) -> None:
+    endpoints.describe("InService", OWN, "the earlier model does not load any more.")
+    with pytest.raises(RollBackFailed, match=f"returned to this run's '{OWN}': the earlier model .* Nothing was del"):
+        handler(failed(existed=True), context)
+
+
+def test_what_serves_the_earlier_configuration_must_serve(
+    endpoints: Any, context: Any, failed: Callable[..., dict[str, Any]]
+) -> None:
+    endpoints.describe("Failed", EARLIER, "no capacity.")
+    with pytest.raises(RollBackFailed, match=f"is Failed with '{EARLIER}': no capacity. Nothing was deleted"):
+        handler(failed(existed=True), context)
+
+
+def test_what_another_run_has_deployed_since_is_left(
+    endpoints: Any, context: Any, failed: Callable[..., dict[str, Any]]
+) -> None:
+    endpoints.describe("InService", "switchyard-later")
+    delete_config_and_model(endpoints)
+    assert handler(failed(existed=True), context)["endpoint"]["endpoint_config_name"] == "switchyard-later"
 
 
 def test_an_update_that_begins_in_between_is_waited_for(

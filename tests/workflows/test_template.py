@@ -46,6 +46,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
+MACHINES = of_type("AWS::Serverless::StateMachine")
 ROLES = of_type("AWS::IAM::Role")
 BUCKETS = of_type("AWS::S3::Bucket")
 STATEMENTS = {
@@ -61,8 +62,8 @@ def transformed() -> dict[str, Any]:
     template = copy.deepcopy(TEMPLATE)
     # As `sam deploy` does before AWS transforms: what lies here is uploaded.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions.zip"
-    machine = template["Resources"]["TrainAndDeployStateMachine"]["Properties"]
-    machine["DefinitionUri"] = "s3://bucket/definition.json"
+    for name in MACHINES:
+        template["Resources"][name]["Properties"]["DefinitionUri"] = "s3://bucket/definition.json"
     policies = Mock(load=dict)  # the template uses none of AWS's managed policies
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "mars-west-1")
@@ -72,7 +73,7 @@ def transformed() -> dict[str, Any]:
 def test_it_transforms_without_a_network(transformed):
     assert "AWS::Serverless" not in json.dumps(transformed)
     assert {name for name, r in transformed.items() if r["Type"] == "AWS::Lambda::Function"} == set(FUNCTIONS)
-    assert transformed["TrainAndDeployStateMachine"]["Type"] == "AWS::StepFunctions::StateMachine"
+    assert {name for name, r in transformed.items() if r["Type"] == "AWS::StepFunctions::StateMachine"} == set(MACHINES)
 
 
 def test_the_transform_adds_no_role_of_its_own(transformed):
@@ -90,10 +91,18 @@ def test_a_function_has_its_module_its_role_and_its_log_group(name):
 
 
 def test_no_two_things_share_a_role():
-    used = [
-        p["Role"]["Fn::GetAtt"][0] for p in (*FUNCTIONS.values(), RESOURCES["TrainAndDeployStateMachine"]["Properties"])
-    ]
+    used = [role for properties in RESOURCES.values() for role in roles_in(properties["Properties"])]
     assert sorted([*used, "SageMakerExecutionRole"]) == sorted(ROLES)
+
+
+def roles_in(value: Any) -> list[str]:
+    """Return the roles that a resource's properties give to something: a function, a machine, a rule's target."""
+    if isinstance(value, list):
+        return [role for item in value for role in roles_in(item)]
+    if not isinstance(value, dict):
+        return []
+    given = [value[key]["Fn::GetAtt"][0] for key in ("Role", "RoleArn") if key in value]
+    return given + [role for item in value.values() for role in roles_in(item)]
 
 
 @pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
@@ -132,14 +141,18 @@ def test_a_role_is_passed_to_sagemaker_only():
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
-def test_the_machine_may_invoke_exactly_the_functions():
-    resources = STATEMENTS["TrainAndDeployRole/InvokeFunctions"]["Resource"]
-    assert sorted(r["Fn::GetAtt"][0] for r in resources) == sorted(FUNCTIONS)
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_may_invoke_exactly_the_functions_that_it_names(name):
+    resources = STATEMENTS[f"{name.removesuffix('StateMachine')}Role/InvokeFunctions"]["Resource"]
+    given = MACHINES[name]["DefinitionSubstitutions"].values()
+    named = {value["Fn::GetAtt"][0] for value in given}
+    assert sorted(r["Fn::GetAtt"][0] for r in resources) == sorted(named & FUNCTIONS.keys())
 
 
 def test_the_machine_may_call_what_its_states_call():
     definition = (ROOT / "workflows/train_and_deploy.asl.json").read_text()
-    called = {f"sagemaker:{api[0].upper()}{api[1:]}" for api in re.findall(r"states:::sagemaker:(\w+)", definition)}
+    integrations = re.findall(r"states:::(?:aws-sdk:)?sagemaker:(\w+)", definition)
+    called = {f"sagemaker:{api[0].upper()}{api[1:]}" for api in integrations}
     for job in re.findall(r"states:::sagemaker:create(\w+)\.sync", definition):
         called |= {f"sagemaker:Describe{job}", f"sagemaker:Stop{job}"}
     allowed = {
@@ -184,6 +197,7 @@ def test_every_parameter_has_a_default():
 def test_the_outputs_are_those_that_tools_read():
     assert set(TEMPLATE["Outputs"]) == {
         "TrainAndDeployStateMachineArn",
+        "CleanUpStateMachineArn",
         "ArtifactBucketName",
         "DataBucketName",
         "NotificationTopicArn",

@@ -18,6 +18,7 @@ from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import NotRunError, ResourceInUseError, SageMakerError, ValidationError
 from switchyard.cloud.sagemaker.jobs import Job
+from switchyard.cloud.sagemaker.packages import with_package_contents
 from switchyard.cloud.sagemaker.processing import ProcessingJob
 from switchyard.cloud.sagemaker.resources import EndpointConfig, Model, StoredResource
 from switchyard.cloud.sagemaker.store import Store, tags_of
@@ -129,9 +130,9 @@ class SageMaker:
         raise ValidationError(f"Could not find job '{job_arn}'.")
 
     def describe_model(self, name: str) -> dict[str, Any]:
-        """Return what DescribeModel says; raises ValidationError when there is no such model."""
+        """Return what a model runs, packages looked up; raises ValidationError when there is no such model."""
         model: Model = _found(self.models.get(name), f'Could not find model "{arn("sagemaker", f"model/{name}")}".')
-        return model.describe()
+        return with_package_contents(self._context, model.describe())
 
     def describe_endpoint_config(self, name: str) -> dict[str, Any]:
         """Return what DescribeEndpointConfig says; raises ValidationError when there is none."""

@@ -24,7 +24,8 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "blob": (str,),
 }
 # What the service's model leaves open, because there are other ways to say it that nothing here runs.
-# A name with a question mark may be left out; an asterisk stands for each entry of a list.
+# A name with a question mark may be left out; of names with a bar between them one is enough; an asterisk stands for
+# each entry of a list.
 _NEEDED = {
     "CreateTrainingJob": ("AlgorithmSpecification.TrainingImage", "ResourceConfig"),
     "CreateProcessingJob": (
@@ -32,7 +33,11 @@ _NEEDED = {
         "ProcessingInputs?.*.S3Input?.LocalPath",
         "ProcessingOutputConfig?.Outputs?.*.S3Output?.LocalPath",
     ),
-    "CreateModel": ("ExecutionRoleArn", "PrimaryContainer?.Image", "Containers?.*.Image"),
+    "CreateModel": (
+        "ExecutionRoleArn",
+        "PrimaryContainer?.Image|ModelPackageName",
+        "Containers?.*.Image|ModelPackageName",
+    ),
     "CreateEndpointConfig": ("ProductionVariants.*.ModelName",),
 }
 
@@ -103,10 +108,11 @@ def _missing(value: Any, names: list[str], path: str) -> Iterator[str]:
         for number, item in enumerate(value, start=1):
             yield from _missing(item, names[1:], f"{path}.{number}.member")
         return
-    name = names[0].removesuffix("?")
+    alternatives = names[0].removesuffix("?").split("|")
+    name = next((each for each in alternatives if value.get(each) is not None), alternatives[0])
     if value.get(name) is not None:
         yield from _missing(value[name], names[1:], _join(path, name))
-    elif name == names[0]:
+    elif not names[0].endswith("?"):
         yield _words(None, _join(path, name), "Member must not be null")
 
 
