@@ -195,9 +195,9 @@ def build_tree(events: Iterable[Event], definition: Definition | None = None) ->
 def failed_state(tree: ExecutionTree) -> StateVisit | None:
     """Find where an execution went wrong, or was when it was stopped; None when it did well.
 
-    A state machine that catches an error, cleans up, and then fails with the same error ends in its Fail
-    state; what a user wants to know is the state where the error came from. When no state's error is the one
-    that it ended with, it is the first state that failed.
+    A state machine that catches an error, cleans up, and then fails with the same error ends in a Fail state, or in
+    a function that raises the error again in words of its own; what a user wants to know is the state where the error
+    came from. When no state's error is the one that it ended with, it is the first state that failed.
     """
     visits = [visit for visit in tree.visits() if visit.status not in (Status.SUCCEEDED, *_OPEN)]
     leaves = [visit for visit in visits if not visit.branches]
@@ -206,9 +206,10 @@ def failed_state(tree: ExecutionTree) -> StateVisit | None:
     if tree.status is not Status.FAILED:
         return None
     failed = [visit for visit in leaves if visit.failures and visit.type != "Fail"]
+    reason = failure_reason(tree.cause or "")
     for visit in failed:
         last = visit.failures[-1]
-        if (last.error, last.cause) == (tree.error, tree.cause):
+        if last.error == tree.error and failure_reason(last.cause) == reason:
             return visit
     return next((visit for visit in (*failed, *visits) if visit.failures), None)
 

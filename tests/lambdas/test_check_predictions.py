@@ -111,9 +111,7 @@ def test_a_margin_is_over_the_champion_s_predictions_for_the_same_rows(
         assert result["metrics"]["mae"] == 1.0
         assert result["champion_metrics"]["mae"] == 2.0
     else:
-        with pytest.raises(
-            PredictionsBelowGate, match=r"1\.00 is not better than .* 2\.00 by at least 1\.5"
-        ):
+        with pytest.raises(PredictionsBelowGate, match=r"1\.00 is not better than .* 2\.00 by at least 1\.5"):
             handler(compared(event, margin), context)
 
 

@@ -81,9 +81,9 @@ def test_a_run_leaves_a_readable_folder(site: Site, project: Project) -> None:
         assert "model.joblib" in archive.getnames()
     assert len(rows((kept / "predictions" / "test.csv.out").read_bytes())) == 66
     assert {path.name for path in (kept / "jobs").iterdir()} == {
-        "processing-job-switchyard-kept-1.json",
-        "training-job-switchyard-kept-1.json",
-        "transform-job-switchyard-kept-1.json",
+        "processing-job-switchyard-kept-1-0-0.json",
+        "training-job-switchyard-kept-1-0-0.json",
+        "transform-job-switchyard-kept-1-0-0.json",
     }
 
 
@@ -211,14 +211,14 @@ def test_a_stopped_run_ends_its_training_process(site: Site, project: Project) -
     add_recipe(project, "endless", scripts={"train.py": endless})
     site.publish(project, "endless")
     execution = site.start("endless", "endless-1")
-    pid = pid_in_log(site, "/aws/sagemaker/TrainingJobs", "switchyard-endless-1/")
+    pid = pid_in_log(site, "/aws/sagemaker/TrainingJobs", "switchyard-endless-1-0-0/")
 
     site.client("stepfunctions").stop_execution(executionArn=execution.arn, error="Enough", cause="it is late")
 
     description = execution.wait()
     assert (description["status"], description["error"]) == ("ABORTED", "Enough")
     job = wait_for(
-        lambda: site.client("sagemaker").describe_training_job(TrainingJobName="switchyard-endless-1"),
+        lambda: site.client("sagemaker").describe_training_job(TrainingJobName="switchyard-endless-1-0-0"),
         lambda job: job["TrainingJobStatus"] == "Stopped",
     )
     assert job["SecondaryStatus"] == "Stopped"
