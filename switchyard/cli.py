@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +10,22 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
+from switchyard.commands import redrive
+from switchyard.commands.shared import (
+    AsJson,
+    ExecutionName,
+    connect,
+    console_for,
+    examples,
+    no_execution,
+    print_json,
+    show_run,
+    target_of,
+    watch_execution,
+)
 from switchyard.errors import SwitchyardError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from switchyard.aws.client import Cloud
-    from switchyard.executions.result import RunResult
     from switchyard.executions.runs import SavedExecution
 
 app = typer.Typer(
@@ -29,16 +37,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
-ExecutionName = Annotated[str, typer.Argument(metavar="EXECUTION", help="An execution's name or ARN.")]
-
-# A file or a pipe has no width; tables need one.
-_FILE_COLUMNS = 160
-
-
-def _examples(*lines: str) -> str:
-    return "\n".join(["[bold]Examples[/bold]", *(f"  [cyan]{line}[/cyan]" for line in lines)])
-
 
 def _version(asked: bool) -> None:
     if asked:
@@ -49,7 +47,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback(
-    epilog=_examples(
+    epilog=examples(
         "switchyard run diabetes",
         "switchyard up",
         "switchyard --profile prod --region eu-west-1 ls",
@@ -77,7 +75,7 @@ def main(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "switchyard run diabetes",
         "switchyard run housing --data ~/housing.csv",
         "switchyard run diabetes --set hyperparameters.alpha=0.5 --set limits.training_seconds=600",
@@ -111,24 +109,24 @@ def run(
     from switchyard.executions.progress import progress_for
     from switchyard.executions.run import RunRequest, failed_to_start, run_recipe
 
-    console = _console(as_json)
+    console = console_for(as_json)
     try:
         result = run_recipe(
             RunRequest(recipe, data, tuple(settings or ()), name),
             target=context.obj,
             progress=progress_for(console, recipe),
-            show=lambda result: _show_run(result, console, as_json),
+            show=lambda result: show_run(result, console, as_json),
         )
     except Exception as error:
         known = error if isinstance(error, SwitchyardError) else explain(error)
         if as_json and known is not None:
-            _print_json(failed_to_start(known).document())
+            print_json(failed_to_start(known).document())
         raise
     raise typer.Exit(0 if result.is_success else 1)
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         """switchyard start train_and_deploy --input '{"recipe": "diabetes"}' --watch""",
         "switchyard start train_and_deploy --input @input.json --name nightly-42",
     )
@@ -149,48 +147,48 @@ def start(
 
     document = read_input(input_)
     check_name(name)
-    cloud = _connect(context.obj)
+    cloud = connect(context.obj)
     arn = cloud.find_workflow(workflow)
     name = name or new_name(arn.rsplit(":", 1)[-1][:50])
     execution_arn, _ = start_execution(cloud, arn, name, document)
     if watch:
-        _watch(cloud, execution_arn, as_json)
+        watch_execution(cloud, execution_arn, as_json)
     elif as_json:
-        _print_json({"execution_arn": execution_arn})
+        print_json({"execution_arn": execution_arn})
     else:
         print(execution_arn)
         print(f"follow it: switchyard watch {name}", file=sys.stderr)
 
 
-@app.command(epilog=_examples("switchyard watch nightly-42"))
+@app.command(epilog=examples("switchyard watch nightly-42"))
 def watch(context: typer.Context, execution: ExecutionName, as_json: AsJson = False) -> None:
     """Show an execution until it has ended. Ctrl-C stops watching, not the execution."""
-    cloud = _connect(context.obj, or_none=True)
+    cloud = connect(context.obj, or_none=True)
     if cloud is not None and (found := cloud.find_execution(execution)) is not None:
-        _watch(cloud, found["executionArn"], as_json)
+        watch_execution(cloud, found["executionArn"], as_json)
     saved = _saved(execution)
-    if saved is None or _target(context).aws:
-        raise _no_execution(execution, cloud)
+    if saved is None or target_of(context).aws:
+        raise no_execution(execution, cloud)
     from switchyard.executions.result import result_of
 
     arn = saved.description.get("executionArn", saved.name)
     result = result_of(saved.tree, name=saved.name, arn=arn, folder=saved.folder)
-    _show_run(result, _console(as_json), as_json)
+    show_run(result, console_for(as_json), as_json)
     raise typer.Exit(0 if result.is_success else 1)
 
 
-@app.command("ls", epilog=_examples("switchyard ls", "switchyard ls --json | jq '.executions[0]'"))
+@app.command("ls", epilog=examples("switchyard ls", "switchyard ls --json | jq '.executions[0]'"))
 def list_executions(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, at most.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List executions, the newest first: those of the cloud, and those kept from earlier."""
-    cloud = _connect(context.obj, or_none=True)
+    cloud = connect(context.obj, or_none=True)
     rows = {}
     if cloud is not None:
         rows = {execution["name"]: execution for execution in cloud.executions(limit)}
-    if not _target(context).aws:
+    if not target_of(context).aws:
         from switchyard.aws.client import workflow_name
         from switchyard.executions.runs import saved_executions
 
@@ -200,32 +198,35 @@ def list_executions(
     newest = sorted(rows.items(), key=lambda row: str(row[1].get("startDate")), reverse=True)[:limit]
     executions = [_row(name, execution) for name, execution in newest]
     if as_json:
-        _print_json({"executions": executions})
+        print_json({"executions": executions})
     elif not executions:
         print("no executions yet; start one: switchyard run diabetes", file=sys.stderr)
     else:
         _print_executions(executions)
 
 
-@app.command(epilog=_examples("switchyard stop nightly-42"))
+@app.command(epilog=examples("switchyard stop nightly-42"))
 def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = False) -> None:
     """Stop an execution and the jobs that it runs."""
-    cloud = _connect(context.obj)
+    cloud = connect(context.obj)
     found = cloud.find_execution(execution)
     if found is None:
-        raise _no_execution(execution, cloud)
+        raise no_execution(execution, cloud)
     if found["status"] != "RUNNING":
         raise SwitchyardError(f"{found['name']} has ended already ({found['status']}); there is nothing to stop")
     cloud.client("stepfunctions").stop_execution(
         executionArn=found["executionArn"], error="Stopped", cause="Stopped by `switchyard stop`."
     )
     if as_json:
-        _print_json({"execution_arn": found["executionArn"], "status": "ABORTED"})
+        print_json({"execution_arn": found["executionArn"], "status": "ABORTED"})
     else:
         print(f"stopped {found['name']}")
 
 
-@app.command(epilog=_examples("switchyard logs nightly-42", "switchyard logs nightly-42 'Train model'"))
+app.command("redrive", epilog=redrive.EPILOG)(redrive.redrive)
+
+
+@app.command(epilog=examples("switchyard logs nightly-42", "switchyard logs nightly-42 'Train model'"))
 def logs(
     context: typer.Context,
     execution: ExecutionName,
@@ -235,7 +236,7 @@ def logs(
     """Print what the states of an execution logged: jobs, functions, endpoints."""
     lines = _logs_of(context, execution, state)
     if as_json:
-        _print_json({"logs": lines})
+        print_json({"logs": lines})
         return
     for name, logged in lines.items():
         if len(lines) > 1:
@@ -247,7 +248,7 @@ def logs(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "switchyard invoke switchyard-diabetes --body 0.04,0.05,0.06,0.02,-0.04,-0.03,-0.04,0,0.02,-0.02",
         """switchyard invoke switchyard-diabetes --body '{"instances": [[0.04, 0.05]]}' --json""",
         "switchyard invoke switchyard-diabetes --body @rows.csv",
@@ -267,9 +268,9 @@ def invoke(
     from switchyard.executions.inputs import read_body
 
     content, detected = read_body(body)
-    answer = invoke_endpoint(_connect(context.obj), endpoint, content, content_type or detected)
+    answer = invoke_endpoint(connect(context.obj), endpoint, content, content_type or detected)
     if as_json:
-        _print_json(answer.document())
+        print_json(answer.document())
     else:
         print(answer.body.rstrip("\n"))
 
@@ -278,7 +279,7 @@ def invoke(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "switchyard up",
         "switchyard up --port 4600 --time-scale 1",
         "switchyard up --template ../other-project/template.yaml",
@@ -306,7 +307,7 @@ def up(
 # The project
 
 
-@app.command(epilog=_examples("switchyard publish", "switchyard --profile prod publish diabetes"))
+@app.command(epilog=examples("switchyard publish", "switchyard --profile prod publish diabetes"))
 def publish(
     context: typer.Context,
     recipes: Annotated[
@@ -321,7 +322,7 @@ def publish(
     from switchyard.publishing.publish import publish as publish_recipes
 
     project = Project.find()
-    cloud = _connect(context.obj)
+    cloud = connect(context.obj)
     published = publish_recipes(
         project,
         s3=cloud.client("s3"),
@@ -331,14 +332,14 @@ def publish(
         recipes=recipes or None,
     )
     if as_json:
-        _print_json({"published": [asdict(one) for one in published]})
+        print_json({"published": [asdict(one) for one in published]})
         return
     for one in published:
         what = f"uploaded {len(one.uploaded)} objects" if one.uploaded else "nothing had changed"
         print(f"{one.recipe}  recipe {one.recipe_hash}, code {one.code_hash}: {what}")
 
 
-@app.command(epilog=_examples("switchyard check", "switchyard check --json"))
+@app.command(epilog=examples("switchyard check", "switchyard check --json"))
 def check(as_json: AsJson = False) -> None:
     """Check recipes, state machines and the template; nothing is changed, no call is made."""
     from dataclasses import asdict
@@ -349,7 +350,7 @@ def check(as_json: AsJson = False) -> None:
     project = Project.find()
     problems = find_problems(project)
     if as_json:
-        _print_json({"problems": [asdict(problem) for problem in problems]})
+        print_json({"problems": [asdict(problem) for problem in problems]})
     for problem in problems if not as_json else ():
         print(problem, file=sys.stderr)
     if problems:
@@ -359,7 +360,7 @@ def check(as_json: AsJson = False) -> None:
         print(f"{recipes} recipes, {machines} state machines and template.yaml: no problem found")
 
 
-@app.command(epilog=_examples("switchyard render", "switchyard render --check"))
+@app.command(epilog=examples("switchyard render", "switchyard render --check"))
 def render(
     check: Annotated[
         bool, typer.Option("--check", help="Only tell whether the files are what would be rendered.")
@@ -381,51 +382,10 @@ def render(
 # What the commands share
 
 
-def _target(context: typer.Context) -> Target:
-    target: Target = context.obj
-    return target
-
-
-def _connect(target: Target, *, or_none: bool = False) -> Any:
-    """Connect to the cloud that the options name; `or_none` when no local cloud need be up."""
-    from switchyard.aws.client import connect
-
-    cloud = connect(target)
-    if cloud is None and not or_none:
-        raise SwitchyardError(
-            "no local cloud is up; start one with `switchyard up` (or give --profile for an AWS account)"
-        )
-    return cloud
-
-
 def _saved(execution: str) -> SavedExecution | None:
     from switchyard.executions.runs import saved_execution
 
     return saved_execution(launcher.find_home(), execution)
-
-
-def _no_execution(name: str, cloud: Cloud | None) -> UsageError:
-    from switchyard.executions.runs import saved_executions
-    from switchyard.suggest import suggest
-
-    known = {saved.name for saved in saved_executions(launcher.find_home())}
-    if cloud is not None:
-        known |= {execution["name"] for execution in cloud.executions()}
-    return UsageError(f"there is no execution {name!r}; {suggest(name, known, limit=5)}")
-
-
-def _watch(cloud: Cloud, execution_arn: str, as_json: bool) -> None:
-    from switchyard.executions.progress import progress_for
-    from switchyard.executions.run import follow_to_result
-
-    console = _console(as_json)
-    name = execution_arn.rsplit(":", 1)[-1]
-    try:
-        result = follow_to_result(cloud, execution_arn, progress=progress_for(console, name), stop_on_interrupt=False)
-    except KeyboardInterrupt:
-        raise SwitchyardError(f"no longer watching; {name} goes on (end it: switchyard stop {name})") from None
-    _show_run(result, console, as_json)
-    raise typer.Exit(0 if result.is_success else 1)
 
 
 def _logs_of(context: typer.Context, execution: str, state: str | None) -> dict[str, list[str]]:
@@ -434,9 +394,9 @@ def _logs_of(context: typer.Context, execution: str, state: str | None) -> dict[
     from switchyard.executions.logs import saved_logs, state_logs
     from switchyard.suggest import suggest
 
-    cloud = _connect(context.obj, or_none=True)
+    cloud = connect(context.obj, or_none=True)
     found = cloud.find_execution(execution) if cloud is not None else None
-    saved = _saved(execution) if found is None and not _target(context).aws else None
+    saved = _saved(execution) if found is None and not target_of(context).aws else None
     if found is not None:
         known: dict[int, dict[str, Any]] = {}
         read_new_events(cloud.client("stepfunctions"), found["executionArn"], known)
@@ -444,32 +404,10 @@ def _logs_of(context: typer.Context, execution: str, state: str | None) -> dict[
     elif saved is not None:
         tree = saved.tree
     else:
-        raise _no_execution(execution, cloud)
+        raise no_execution(execution, cloud)
     if state is not None and state not in (names := {visit.name for visit in tree.visits()}):
         raise UsageError(f"{execution} has entered no state {state!r}; {suggest(state, names, limit=30)}")
     return saved_logs(saved, state) if saved else state_logs(cloud, execution.rsplit(":", 1)[-1], tree, state)
-
-
-def _console(as_json: bool) -> Console:
-    """Give the place for people: standard output, or beside it when that is for a JSON document."""
-    from rich.console import Console
-
-    console = Console(stderr=as_json, highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_COLUMNS
-    return console
-
-
-def _show_run(result: RunResult, console: Console, as_json: bool) -> None:
-    from switchyard.executions.report import show_result
-
-    show_result(result, console)
-    if as_json:
-        _print_json(result.document())
-
-
-def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=str), flush=True)
 
 
 def _row(name: str, execution: dict[str, Any]) -> dict[str, Any]:
@@ -506,4 +444,4 @@ def _print_executions(executions: list[dict[str, Any]]) -> None:
             f"{started:%Y-%m-%d %H:%M:%S}" if started else "",
             format_seconds(took) if took is not None else "",
         )
-    _console(False).print(table)
+    console_for(False).print(table)

@@ -93,6 +93,14 @@ class FakeStepFunctions:
         self.stopped.append(executionArn)
         return {"stopDate": datetime.now(UTC)}
 
+    def redrive_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        execution = self._of(executionArn)
+        if execution["status"] == "SUCCEEDED":
+            execution["redriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
+            raise refusal("ExecutionNotRedrivable", execution["redriveStatusReason"])
+        execution["redriveCount"] = execution.get("redriveCount", 0) + 1
+        return {"redriveDate": datetime.now(UTC)}
+
 
 class FakeLogs:
     """Log groups with the same lines in each."""

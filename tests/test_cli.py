@@ -22,7 +22,7 @@ from tests.fake_cloud import EXECUTION, FakeCloud, refusal
 from tests.recorded import DEFINITION, recorded
 from tests.sample_project import SampleProject
 
-COMMANDS = ["run", "up", "start", "watch", "ls", "stop", "logs", "invoke", "publish", "check", "render"]
+COMMANDS = ["run", "up", "start", "watch", "ls", "stop", "redrive", "logs", "invoke", "publish", "check", "render"]
 RUN_KEYS = [
     "execution_arn",
     "status",
@@ -431,6 +431,30 @@ def test_watch_shows_a_run_whose_cloud_is_gone(call: Call, project: SampleProjec
     code, out, _ = call("watch", "bad")
     assert code == 1
     assert "train.py: error: too few rows" in out
+
+
+def test_an_unsuccessful_execution_is_redriven(call: Call, cloud: FakeCloud):
+    cloud.stepfunctions.add("nightly", "training_failed")
+    assert call("redrive", "nightly") == (
+        0,
+        "redriven nightly (redrive 1)\n",
+        "follow it: switchyard watch nightly\n",
+    )
+    code, out, _ = call("redrive", "nightly", "--json")
+    assert (code, json.loads(out)) == (0, {"execution_arn": f"{EXECUTION}:nightly", "redrive_count": 2})
+    code, out, _ = call("redrive", "nightly", "--watch")
+    assert code == 1
+    assert "FAILED" in out
+
+
+def test_what_cannot_be_redriven_is_told_with_the_reason(call: Call, cloud: FakeCloud):
+    cloud.stepfunctions.add("nightly", "deployed")
+    code, _, err = call("redrive", "nightly")
+    assert code == 1
+    assert "nightly cannot be redriven: Execution is SUCCEEDED and cannot be redriven" in err
+    code, _, err = call("redrive", "nightli")
+    assert code == 2
+    assert "there is no execution 'nightli'; did you mean 'nightly'" in err
 
 
 def test_leaving_a_watch_does_not_stop_the_execution(call: Call, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch):

@@ -330,3 +330,81 @@ def test_times_are_read_in_each_form_that_they_come_in():
     assert read_time(expected.timestamp()) == expected
     assert read_time("2026-01-02T03:04:05Z") == expected
     assert read_time("2026-01-02T03:04:05") == expected
+
+
+# A run that was redriven
+
+
+def redriven(*, after: int | None = None) -> Events:
+    """A Parallel of two branches, one of which has failed; the execution was redriven."""
+    events = Events()
+    events.add("ExecutionStarted", after=0)
+    events.add("ParallelStateEntered", after=0, name="Both")
+    started = events.add("ParallelStateStarted")
+    events.add("PassStateEntered", after=started, name="Good")
+    events.add("PassStateExited", name="Good", output="1")
+    events.add("TaskStateEntered", after=started, name="Bad")
+    events.add("TaskScheduled", resourceType="lambda", resource="invoke")
+    events.add("TaskFailed", error="Boom", cause="why")
+    failed = events.add("ParallelStateFailed")
+    events.add("ExecutionFailed", error="Boom", cause="why")
+    again = events.add("ExecutionRedriven", redriveCount=1)
+    assert failed < again
+    events.add(
+        "TaskScheduled",
+        after=again if after is None else after,
+        resourceType="lambda",
+        resource="invoke",
+    )
+    return events
+
+
+@pytest.mark.parametrize("after", [None, 8])
+def test_a_redriven_task_is_the_one_that_had_failed(after: int | None):
+    tree = build_tree(redriven(after=after).events)
+    assert [tree.status, tree.redrives, tree.error] == [Status.RUNNING, 1, ""]
+    both, good, bad = visit(tree, "Both"), visit(tree, "Good"), visit(tree, "Bad")
+    assert [both.status, good.status, bad.status] == [Status.RUNNING, Status.SUCCEEDED, Status.RUNNING]
+    assert [bad.redrives, bad.retries, bad.failures] == [1, 0, []]
+    assert [good.redrives, bad.resource] == [0, "lambda:invoke"]
+
+
+@pytest.mark.parametrize("after", [None, 8])
+def test_what_succeeds_after_a_redrive_closes_what_was_open(after: int | None):
+    events = redriven(after=after)
+    events.add("TaskSucceeded")
+    events.add("TaskStateExited", name="Bad", output="2")
+    events.add("ParallelStateSucceeded")
+    events.add("ParallelStateExited", name="Both", output="[1, 2]")
+    events.add("PassStateEntered", name="Last")
+    events.add("PassStateExited", name="Last", output="3")
+    events.add("ExecutionSucceeded", output="3")
+    tree = build_tree(events.events)
+    assert tree.status is Status.SUCCEEDED
+    assert [state.name for state in tree.states] == ["Both", "Last"]
+    assert [[state.name for state in branch.states] for branch in visit(tree, "Both").branches] == [["Good"], ["Bad"]]
+    assert {state.status for state in tree.visits()} == {Status.SUCCEEDED}
+    assert failed_state(tree) is None
+
+
+def test_a_state_that_is_entered_again_after_a_redrive_is_still_one_state():
+    events = Events()
+    events.add("ExecutionStarted", after=0)
+    events.add("WaitStateEntered", after=0, name="Rest")
+    events.add("ExecutionAborted", after=0)
+    events.add("ExecutionRedriven", after=0)
+    events.add("WaitStateEntered", name="Rest")
+    tree = build_tree(events.events)
+    assert [(state.name, state.status) for state in tree.states] == [("Rest", Status.RUNNING)]
+
+
+def test_a_fail_state_fails_anew_after_a_redrive():
+    events = Events()
+    events.add("ExecutionStarted", after=0)
+    for _ in range(2):
+        events.add("FailStateEntered", name="Stop")
+        events.add("ExecutionFailed", error="Bad")
+        events.add("ExecutionRedriven")
+    tree = build_tree(events.events[:-1])
+    assert [(state.name, state.status) for state in tree.states] == [("Stop", Status.FAILED)] * 2
+    assert tree.error == "Bad"

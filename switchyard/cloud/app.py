@@ -95,9 +95,13 @@ class Cloud:
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
         self._sagemaker = SageMaker(context, on_job_change=_publish)
-        states.install(self._identity.client, lambda arn, timeout: self._sagemaker.job(arn).wait(timeout))
         moto_fixes.call_through(self._identity.client)
         archive = Archive(self._identity, self._home / "runs")
+        states.install(
+            self._identity.client,
+            lambda arn, timeout: self._sagemaker.job(arn).wait(timeout),
+            on_redrive=archive.forget,
+        )
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
         self._control = Control(archive)
         config = uvicorn.Config(

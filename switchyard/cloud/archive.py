@@ -12,6 +12,7 @@ import logging
 import re
 import shutil
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,23 +61,39 @@ class Archive:
         self._folder = folder
         self._kept: dict[str, Path] = {}
         self._changed = threading.Condition()
+        # An execution that was redriven can end again while its first end is still being written.
+        self._writing: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
     def keep(self, execution_arn: str) -> None:
         """Write down an execution that has ended."""
         machine, _, name = execution_arn.rpartition(":execution:")[2].partition(":")
         target = self._target(machine, name)
+        with self._writing[target]:
+            has_ended = self._replace(execution_arn, target)
+        if not has_ended:
+            return  # it was redriven meanwhile: it will be kept when it has ended again
+        with self._changed:
+            self._kept[name] = target
+            self._changed.notify_all()
+
+    def forget(self, execution_arn: str) -> None:
+        """Take an execution for one that has not ended: it is about to be redriven."""
+        with self._changed:
+            self._kept.pop(execution_arn.rpartition(":")[2], None)
+
+    def _replace(self, execution_arn: str, target: Path) -> bool:
+        """Write an execution into its folder, in place of what is there; return whether it has ended."""
         try:
             partial = self._folder / f".{target.name}.partial"
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            self._write(execution_arn, partial)
+            status = self._write(execution_arn, partial)
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
         except (ClientError, OSError):
             LOG.exception("the execution %s could not be kept", execution_arn)
-        with self._changed:
-            self._kept[name] = target
-            self._changed.notify_all()
+            return True
+        return status != "RUNNING"
 
     def wait(self, name: str, timeout: float) -> Path | None:
         """Return the folder of an execution once it is complete; None if there is no such one, or not in time."""
@@ -109,7 +126,8 @@ class Archive:
             for execution in executions["executions"]
         )
 
-    def _write(self, execution_arn: str, folder: Path) -> None:
+    def _write(self, execution_arn: str, folder: Path) -> str:
+        """Write an execution down, and return the status that was written."""
         states = self._identity.client("stepfunctions")
         execution = states.describe_execution(executionArn=execution_arn)
         machine = states.describe_state_machine_for_execution(executionArn=execution_arn)
@@ -126,6 +144,7 @@ class Archive:
                 self._write_task(task, folder)
             except (ClientError, TransferError) as error:
                 LOG.warning("of the state %s not everything could be kept: %s", task.state, error)
+        return str(execution["status"])
 
     def _write_task(self, task: Task, folder: Path) -> None:
         if task.job_arn is not None:

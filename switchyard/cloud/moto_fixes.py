@@ -63,6 +63,9 @@ def apply() -> None:
     page_and_reverse_history()
     report_time_outs()
     drop_events_after_the_end()
+    release_waiting_tasks()
+    end_time_outs_at_once()
+    renew_task_tokens()
     pass_tls_conditions()
     list_regions_once()
     list_services_once()
@@ -309,6 +312,74 @@ def drop_events_after_the_end() -> None:
     StateTaskService._after_eval_execution = after_eval_execution
     Environment.set_stop, Environment.set_error = stop, fail
     EventManager.add_event = add
+
+
+def release_waiting_tasks() -> None:
+    """A task that waits for its token is not told of the end: a stopped execution stays RUNNING for as long."""
+    from moto.stepfunctions.parser.asl.eval.environment import Environment
+
+    set_stop, set_timed_out = Environment.set_stop, Environment.set_timed_out
+
+    def release(self: Any) -> None:
+        if not self.is_frame():
+            for endpoint in list(self.callback_pool_manager._pool.values()):
+                endpoint.interrupt_all()
+
+    def stop(self: Any, *arguments: Any, **options: Any) -> None:
+        set_stop(self, *arguments, **options)
+        release(self)
+
+    def time_out(self: Any) -> None:
+        set_timed_out(self)
+        release(self)
+
+    Environment.set_stop, Environment.set_timed_out = stop, time_out
+
+
+def end_time_outs_at_once() -> None:
+    """TIMED_OUT comes before its event, which waits for the task that runs, and goes on to write that it succeeded."""
+    from moto.stepfunctions.parser.api import HistoryEventType
+    from moto.stepfunctions.parser.asl.component.program.program import Program
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramTimedOut
+
+    evaluate, add_event = Program.eval, EventManager.add_event
+    last = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
+    lock = threading.Lock()
+
+    def add(self: Any, context: Any, event_type: Any, *arguments: Any, **options: Any) -> Any:
+        with lock:
+            is_over = getattr(self, "is_over", False)
+            self.is_over = is_over or event_type.value in last
+        if is_over:
+            return context.last_published_event_id
+        return add_event(self, context, event_type, *arguments, **options)
+
+    def evaluate_in_time(self: Any, env: Any) -> None:
+        evaluate(self, env)
+        if isinstance(env._program_state, ProgramTimedOut) and not env.is_frame():
+            details = EventDetails(executionTimedOutEventDetails={})
+            env.event_manager.add_event(env.event_history_context, HistoryEventType.ExecutionTimedOut, details)
+
+    Program.eval, EventManager.add_event = evaluate_in_time, add
+
+
+def renew_task_tokens() -> None:
+    """A task that is tried again has the token of the first try, and with it that try's outcome, at once."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+        StateTaskServiceCallback,
+    )
+
+    original = StateTaskServiceCallback._eval_execution
+
+    def eval_execution(self: Any, env: Any) -> None:
+        context = env.states.context_object
+        if "Task" in context.context_object_data and context.context_object_data["State"]["RetryCount"]:
+            env.callback_pool_manager.add(context.update_task_token())
+        original(self, env)
+
+    StateTaskServiceCallback._eval_execution = eval_execution
 
 
 def pass_tls_conditions() -> None:

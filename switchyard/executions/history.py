@@ -85,6 +85,8 @@ class StateVisit:
         How many attempts followed the first one.
     branches
         Of a Parallel, its branches in the definition's order; of a Map, its iterations.
+    redrives
+        How many times a redrive of the execution went on from here; its attempts and its time begin anew then.
     """
 
     name: str
@@ -99,6 +101,7 @@ class StateVisit:
     failures: list[Failure] = field(default_factory=list)
     retries: int = 0
     branches: list[Branch] = field(default_factory=list)
+    redrives: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -151,6 +154,7 @@ class ExecutionTree:
     output: str = ""
     error: str = ""
     cause: str = ""
+    redrives: int = 0
     states: list[StateVisit] = field(default_factory=list)
 
     @property
@@ -317,7 +321,9 @@ class _Builder:
         at = read_time(event["timestamp"])
         details: Event = next((v for k, v in event.items() if k.endswith("EventDetails") and v), {})
         place = before
-        if kind.startswith("Execution"):
+        if kind == "ExecutionRedriven":
+            place = self._redrive(details, at)
+        elif kind.startswith("Execution"):
             self._execution(kind, details, at, before)
         elif kind.endswith("StateEntered"):
             place = self._enter(kind.removesuffix("StateEntered"), details, at, before)
@@ -326,15 +332,15 @@ class _Builder:
         elif kind.startswith(("Parallel", "Map")):
             place = self._container(kind, details, at, before)
         elif before.visit is not None:
-            self._task(kind, details, at, before.visit)
+            place = self._resumed_inside(before) if kind.endswith("Scheduled") else before
+            self._task(kind, details, at, place.visit or before.visit)
         self._places[int(event["id"])] = place
 
     def _execution(self, kind: str, details: Event, at: datetime, before: _Place) -> None:
         tree = self.tree
-        if kind in ("ExecutionStarted", "ExecutionRedriven"):
-            tree.status, tree.stopped_at = Status.RUNNING, None
-            tree.started_at = tree.started_at or at
-            tree.input = details.get("input") or tree.input
+        if kind == "ExecutionStarted":
+            tree.started_at = at
+            tree.input = details.get("input") or ""
             return
         tree.status = Status(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.removeprefix("Execution")).upper())
         tree.stopped_at = at
@@ -348,7 +354,43 @@ class _Builder:
             if visit.is_open:
                 _close(visit, Status.FAILED if visit.status is Status.RETRYING else Status.ABORTED, at)
 
+    def _redrive(self, details: Event, at: datetime) -> _Place:
+        """Open again what did not succeed: the event that follows says nothing of being entered."""
+        tree = self.tree
+        tree.status, tree.stopped_at, tree.output, tree.error, tree.cause = Status.RUNNING, None, "", "", ""
+        tree.redrives = int(details.get("redriveCount") or tree.redrives + 1)
+        return self._resume(self._root, at)
+
+    def _resume(self, line: _Place, at: datetime) -> _Place:
+        """Let a line of states go on from its last one; return where that is."""
+        visit = line.states[-1] if line.states else None
+        if visit is None or visit.status in (Status.SUCCEEDED, Status.CAUGHT):
+            return _Place(line.states, visit, line.parent)
+        place = _Place(line.states, visit, line.parent)
+        if visit.type == "Fail":
+            return place  # it is entered again
+        visit.status, visit.exited_at, visit.entered_at = Status.RUNNING, None, at
+        visit.failures, visit.retries, visit.resource = [], 0, ""
+        visit.redrives += 1
+        for branch in visit.branches:
+            self._resume(_Place(branch.states, None, place), at)
+        return place
+
+    def _resumed_inside(self, place: _Place) -> _Place:
+        """Find the task that goes on when its event only says that the execution was redriven."""
+        visit = place.visit
+        while visit is not None and visit.type in ("Parallel", "Map"):
+            waiting = [branch.states for branch in visit.branches if branch.states and _is_resumed(branch.states[-1])]
+            if not waiting:
+                break
+            visit = waiting[0][-1]
+            place = _Place(waiting[0], visit, place)
+        return place
+
     def _enter(self, kind: str, details: Event, at: datetime, before: _Place) -> _Place:
+        resumed = before.visit
+        if resumed is not None and resumed.name == details.get("name") and _is_resumed(resumed):
+            return before  # it was opened when the execution was redriven
         visit = StateVisit(str(details.get("name")), kind, at, details.get("input") or "")
         states, parent = before.states, before.parent
         if before.starts_branches and before.visit is not None:
@@ -448,6 +490,10 @@ class _Builder:
             if found is not None:
                 used[found] = used.get(found, 0) + 1
         return found is not None and used[found] <= retriers[found].get("MaxAttempts", 3)
+
+
+def _is_resumed(visit: StateVisit) -> bool:
+    return visit.redrives > 0 and visit.status is Status.RUNNING and not visit.resource
 
 
 def _matches(error: str, retrier: Mapping[str, Any]) -> bool:

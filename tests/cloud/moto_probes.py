@@ -52,6 +52,9 @@ def main(mended: bool) -> dict[str, Any]:
         "page_and_reverse_history": cloud.last_event_alone,
         "report_time_outs": cloud.end_of_a_timed_out_execution,
         "drop_events_after_the_end": cloud.events_after_a_stop,
+        "release_waiting_tasks": cloud.status_after_the_stop_of_a_task_with_a_token,
+        "end_time_outs_at_once": cloud.last_event_of_a_time_out,
+        "renew_task_tokens": cloud.tokens_of_two_tries,
         "pass_tls_conditions": cloud.reading_from_a_bucket_that_takes_only_tls,
         "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
         "encode_every_output": cloud.outputs_that_are_text_or_null,
@@ -289,6 +292,44 @@ class Cloud:
         history = self._states.get_execution_history(executionArn=arn)["events"]
         return [event["type"] for event in history[4:]]
 
+    def status_after_the_stop_of_a_task_with_a_token(self) -> Any:
+        arn = self._start(self._waiting_task("stopped"))
+        self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) == 5)
+        self._stop(arn)
+        with contextlib.suppress(AssertionError):
+            self._ended(arn, 1)
+        return self._states.describe_execution(executionArn=arn)["status"]
+
+    def last_event_of_a_time_out(self) -> Any:
+        url = self._clients["sqs"].create_queue(QueueName="quiet")["QueueUrl"]
+        task = _task("sqs:receiveMessage", {"QueueUrl": url, "WaitTimeSeconds": 3})
+        arn = self._start({**task, "TimeoutSeconds": 1})
+        self._ended(arn)
+        return self._states.get_execution_history(executionArn=arn)["events"][-1]["type"]
+
+    def tokens_of_two_tries(self) -> Any:
+        definition = self._waiting_task("retried")
+        definition["States"]["A"]["Retry"] = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+        self._start(definition)
+        url = self._clients["sqs"].get_queue_url(QueueName="retried")["QueueUrl"]
+        tokens: list[str] = []
+
+        def receive() -> bool:
+            messages = self._clients["sqs"].receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+            tokens.extend(message["Body"] for message in messages)
+            return bool(messages)
+
+        self._until(receive)
+        self._states.send_task_failure(taskToken=tokens[0], error="No")
+        self._until(receive)
+        return len(set(tokens))
+
+    def _waiting_task(self, queue: str) -> dict[str, Any]:
+        url = self._clients["sqs"].create_queue(QueueName=queue)["QueueUrl"]
+        task = _task("sqs:sendMessage", {"QueueUrl": url, "MessageBody.$": "$$.Task.Token"})
+        task["States"]["A"]["Resource"] = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+        return task
+
     def reading_from_a_bucket_that_takes_only_tls(self) -> str:
         from botocore.exceptions import ClientError
 
@@ -373,25 +414,25 @@ class Cloud:
     def _run(self, definition: dict[str, Any], event: Any = None) -> dict[str, Any]:
         return self._ended(self._start(definition, event))
 
-    def _ended(self, arn: str) -> dict[str, Any]:
+    def _ended(self, arn: str, seconds: float = 30) -> dict[str, Any]:
         seen: list[dict[str, Any]] = []
 
         def look() -> bool:
             seen.append(self._states.describe_execution(executionArn=arn))
             return bool(seen[-1]["status"] != "RUNNING")
 
-        self._until(look)
+        self._until(look, seconds)
         return seen[-1]
 
     def _stop(self, arn: str, **reason: str) -> None:
         self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) > 1)
         self._states.stop_execution(executionArn=arn, **reason)
 
-    def _until(self, look: Any) -> None:
-        deadline = time.monotonic() + 30
+    def _until(self, look: Any, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
         while not look():
             if time.monotonic() > deadline:
-                raise AssertionError("it has not come true within 30 seconds")
+                raise AssertionError(f"it has not come true within {seconds} seconds")
             threading.Event().wait(0.05)
 
 

@@ -438,8 +438,7 @@ def test_the_history_comes_in_pages_and_backwards(cloud: LocalCloud) -> None:
 
 
 def test_an_operation_that_nobody_answers_says_so(cloud: LocalCloud) -> None:
-    arn = "arn:aws:states:us-east-1:123456789012:execution:machine:name"
     with pytest.raises(ClientError) as refused:
-        cloud.client("stepfunctions").redrive_execution(executionArn=arn)
+        cloud.client("stepfunctions").validate_state_machine_definition(definition="{}")
     assert refused.value.response["Error"]["Code"] == "NotImplementedException"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

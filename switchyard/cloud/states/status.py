@@ -29,16 +29,22 @@ def install() -> None:
     start, terminated = Execution.start, BaseExecutionWorkerCommunication.terminated
 
     def begin(self: Any) -> None:
-        _tell(self, "RUNNING")  # before a short execution can be at its end
+        tell(self, "RUNNING")  # before a short execution can be at its end
         start(self)
 
     def end(self: Any) -> None:
         terminated(self)
-        _tell(self.execution, self.execution.status)
+        tell(self.execution)
 
     Execution.start = begin
     BaseExecutionWorkerCommunication.terminated = end
     threading.Thread(target=_publish, name="execution-status", daemon=True).start()
+
+
+def tell(execution: Any, status: str | None = None) -> None:
+    """Publish the status of an execution: the one that it has, or will have at once."""
+    if execution.state_machine.type == "STANDARD":  # Express ones tell of themselves in their log only
+        _changes.put(detail(execution, status or execution.status))
 
 
 def detail(execution: Any, status: str) -> dict[str, Any]:
@@ -63,16 +69,11 @@ def detail(execution: Any, status: str) -> dict[str, Any]:
         "outputDetails": None if output is None else {"included": _kept(output) is not None},
         "error": execution.error,
         "cause": execution.cause,
-        "redriveCount": 0,
-        "redriveDate": None,
+        "redriveCount": execution.redrive_count,
+        "redriveDate": _milliseconds(execution.redrive_date),
         "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
         "redriveStatusReason": reason,
     }
-
-
-def _tell(execution: Any, status: str) -> None:
-    if execution.state_machine.type == "STANDARD":  # Express ones tell of themselves in their log only
-        _changes.put(detail(execution, status))
 
 
 def _kept(data: str | None) -> str | None:

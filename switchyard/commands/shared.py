@@ -1,0 +1,97 @@
+"""What the commands share: the cloud they speak to, and how they show what they have to say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from switchyard import launcher
+from switchyard.aws.target import Target
+from switchyard.errors import SwitchyardError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from switchyard.aws.client import Cloud
+    from switchyard.executions.result import RunResult
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
+ExecutionName = Annotated[str, typer.Argument(metavar="EXECUTION", help="An execution's name or ARN.")]
+
+# A file or a pipe has no width; tables need one.
+_FILE_COLUMNS = 160
+
+
+def examples(*lines: str) -> str:
+    """Lay out a command's examples, for the end of its help."""
+    return "\n".join(["[bold]Examples[/bold]", *(f"  [cyan]{line}[/cyan]" for line in lines)])
+
+
+def target_of(context: typer.Context) -> Target:
+    """Give what the options before the command say of the cloud to speak to."""
+    target: Target = context.obj
+    return target
+
+
+def connect(target: Target, *, or_none: bool = False) -> Any:
+    """Connect to the cloud that the options name; `or_none` when no local cloud need be up."""
+    from switchyard.aws.client import connect
+
+    cloud = connect(target)
+    if cloud is None and not or_none:
+        raise SwitchyardError(
+            "no local cloud is up; start one with `switchyard up` (or give --profile for an AWS account)"
+        )
+    return cloud
+
+
+def no_execution(name: str, cloud: Cloud | None) -> UsageError:
+    """Say that there is no execution of that name, and which there are."""
+    from switchyard.executions.runs import saved_executions
+    from switchyard.suggest import suggest
+
+    known = {saved.name for saved in saved_executions(launcher.find_home())}
+    if cloud is not None:
+        known |= {execution["name"] for execution in cloud.executions()}
+    return UsageError(f"there is no execution {name!r}; {suggest(name, known, limit=5)}")
+
+
+def watch_execution(cloud: Cloud, execution_arn: str, as_json: bool) -> None:
+    """Show an execution until it has ended, and end the command as it did."""
+    from switchyard.executions.progress import progress_for
+    from switchyard.executions.run import follow_to_result
+
+    console = console_for(as_json)
+    name = execution_arn.rsplit(":", 1)[-1]
+    try:
+        result = follow_to_result(cloud, execution_arn, progress=progress_for(console, name), stop_on_interrupt=False)
+    except KeyboardInterrupt:
+        raise SwitchyardError(f"no longer watching; {name} goes on (end it: switchyard stop {name})") from None
+    show_run(result, console, as_json)
+    raise typer.Exit(0 if result.is_success else 1)
+
+
+def console_for(as_json: bool) -> Console:
+    """Give the place for people: standard output, or beside it when that is for a JSON document."""
+    from rich.console import Console
+
+    console = Console(stderr=as_json, highlight=False)
+    if not console.is_terminal:
+        console.width = _FILE_COLUMNS
+    return console
+
+
+def show_run(result: RunResult, console: Console, as_json: bool) -> None:
+    """Show what a run has made, or why it has made nothing."""
+    from switchyard.executions.report import show_result
+
+    show_result(result, console)
+    if as_json:
+        print_json(result.document())
+
+
+def print_json(document: Any) -> None:
+    """Print the one JSON document of `--json`."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str), flush=True)
