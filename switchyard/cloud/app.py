@@ -72,6 +72,8 @@ class Cloud:
         self._stop = threading.Event()
         self._server: Any = None
         self._sagemaker: Any = None
+        self._events: Any = None
+        self._invocations: Any = None
         self._rooms: list[Creators] = []
 
     def warm(self, frameworks: list[str]) -> None:
@@ -90,6 +92,9 @@ class Cloud:
         from switchyard.cloud import states
         from switchyard.cloud.archive import Archive
         from switchyard.cloud.control import Control
+        from switchyard.cloud.events.service import Events
+        from switchyard.cloud.invocations import Invocations
+        from switchyard.cloud.lambda_api import Lambda
         from switchyard.cloud.sagemaker.api import SageMaker
         from switchyard.cloud.server import Router
 
@@ -104,8 +109,10 @@ class Cloud:
         )
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
         self._control = Control(archive)
+        self._events = Events(self._identity, self._functions.policies.document, self._time_scale)
+        self._invocations = Invocations(self._functions, self._identity, self._time_scale)
         config = uvicorn.Config(
-            Router(self._sagemaker, self._functions, self._control),
+            Router(self._sagemaker, Lambda(self._functions, self._invocations), self._control),
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -124,8 +131,10 @@ class Cloud:
         TemplateError
             Something in the template is wrong.
         """
-        from switchyard.cloud import stack
+        from switchyard.cloud import lambda_resources, stack
 
+        self._rooms.append(self._events.creators(name))
+        self._rooms.append(lambda_resources.creators(name, self._functions, self._invocations))
         self._control.stack = stack.create(
             name,
             template,
@@ -156,6 +165,10 @@ class Cloud:
         """End every process and thread that this cloud started."""
         if self._server is not None:
             self._server.should_exit = True
+        if self._events is not None:
+            self._events.close()
+        if self._invocations is not None:
+            self._invocations.close()
         if self._sagemaker is not None:
             self._sagemaker.close()
         self._functions.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from switchyard.cloud.account import REGION, arn
+from switchyard.cloud.function_policies import FunctionPolicies
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import ProcessHost
@@ -50,6 +51,8 @@ class Function:
         Seconds after which an invocation is ended.
     memory_size : int
         Megabytes; told to the function, not enforced.
+    dead_letter_arn : str
+        The queue or topic that takes the events that it could not be run on.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Function:
     description: str = ""
     layers: tuple[str, ...] = ()
     log_group: str = ""
+    dead_letter_arn: str = ""
 
     @property
     def arn(self) -> str:
@@ -72,6 +76,7 @@ class Function:
     def describe(self) -> dict[str, Any]:
         """Answer GetFunctionConfiguration."""
         return {
+            **({"DeadLetterConfig": {"TargetArn": self.dead_letter_arn}} if self.dead_letter_arn else {}),
             "FunctionName": self.name,
             "FunctionArn": self.arn,
             "Runtime": self.runtime,
@@ -111,6 +116,7 @@ class Functions:
     """
 
     def __init__(self, identity: Identity, log: Path) -> None:
+        self.policies = FunctionPolicies()
         self._identity = identity
         # The X-Ray SDK decides at import whether it is in Lambda.
         self._host = ProcessHost(PRELOAD, log, {"LAMBDA_TASK_ROOT": "/var/task"})
@@ -145,10 +151,10 @@ class Functions:
         """Return every function, by name."""
         return sorted(self._functions.values(), key=lambda function: function.name)
 
-    def invoke(self, function: Function, payload: bytes) -> Result:
-        """Run the function on one event, in a warm worker if one is idle."""
+    def invoke(self, function: Function, payload: bytes, request_id: str | None = None) -> Result:
+        """Run the function on one event, in a warm worker if one is idle; attempts at one event share an id."""
         worker = self._take(function)
-        result = worker.invoke(payload)
+        result = worker.invoke(payload, request_id or str(uuid.uuid4()))
         with self._lock:
             idle = self._idle.setdefault(function.name, [])
             is_wanted = len(idle) < MOST_IDLE and self._functions.get(function.name) is function
@@ -216,10 +222,9 @@ class _Worker:
         """Return whether the process can take another invocation."""
         return self._process.exit_code is None and self._api.init_error is None
 
-    def invoke(self, payload: bytes) -> Result:
+    def invoke(self, payload: bytes, request_id: str) -> Result:
         """Run one invocation, at most for the function's time-out."""
         began = time.time()
-        request_id = str(uuid.uuid4())
         invocation = Invocation(request_id, payload, self._function.arn, began + self._function.timeout, trace_header())
         self._api.submit(invocation)
         if not self.is_alive():

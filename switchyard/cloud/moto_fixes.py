@@ -613,3 +613,127 @@ def _replace_imported(name: str, original: Any, replacement: Any) -> None:
     for module_name, module in list(sys.modules.items()):
         if module_name.startswith(_ASL) and getattr(module, name, None) is original:
             setattr(module, name, replacement)
+
+
+def deliver_events(put: Callable[..., list[dict[str, str]]], offer: Callable[[Any, dict[str, Any]], None]) -> None:
+    """Events reach logs and queues only, from disabled rules too, and Input and InputPath are ignored.
+
+    Parameters
+    ----------
+    put : callable
+        Answers PutEvents' entries and delivers them; told as ``is_owner`` whether no role's session calls.
+    offer : callable
+        Given one of moto's rules and an event, delivers it if the rule wants it.
+    """
+    from moto.core.exceptions import JsonRESTError
+    from moto.events.models import Rule
+    from moto.events.responses import EventsHandler
+
+    def put_events(self: Any) -> str:
+        entries = self._get_param("Entries") or []
+        if not 1 <= len(entries) <= 10:
+            raise JsonRESTError(
+                "ValidationException",
+                "1 validation error detected: Value at 'entries' failed to satisfy constraint: "
+                f"Member must have length between 1 and 10, but {len(entries)} were given",
+            )
+        answers = put(entries, is_owner="X-Amz-Security-Token" not in self.headers)
+        return json.dumps({"FailedEntryCount": sum("ErrorCode" in each for each in answers), "Entries": answers})
+
+    def send_to_targets(self: Any, original_event: Any, transform_input: bool = True) -> None:
+        offer(self, original_event)
+
+    EventsHandler.put_events = put_events
+    Rule.send_to_targets = send_to_targets
+
+
+def check_event_patterns(parse_pattern: Callable[[str], Any], check_target: Callable[[Any], None]) -> None:
+    """Patterns with unknown operators and targets with two inputs are taken; TestEventPattern answers nothing.
+
+    Parameters
+    ----------
+    parse_pattern, check_target : callable
+        Raise ValueError for a pattern or a target that EventBridge refuses; a parsed pattern `matches` events.
+    """
+    from moto.core.exceptions import JsonRESTError
+    from moto.events.exceptions import InvalidEventPatternException
+    from moto.events.models import EventPatternParser, EventsBackend
+    from moto.events.responses import EventsHandler
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse_pattern(text)
+        except ValueError as error:
+            raise InvalidEventPatternException(reason=str(error)) from None
+
+    parse = EventPatternParser.parse
+    put_targets = EventsBackend.put_targets
+
+    def parse_checked(self: Any) -> Any:
+        if self.pattern:
+            parsed(self.pattern)
+        return parse(self)
+
+    def put_checked_targets(self: Any, name: str, event_bus_arn: Any, targets: Any) -> None:
+        for target in targets:
+            try:
+                check_target(target)
+            except ValueError as error:
+                raise JsonRESTError("ValidationException", str(error)) from None
+        put_targets(self, name, event_bus_arn, targets)
+
+    def test_event_pattern(self: Any) -> str:
+        pattern = parsed(self._get_param("EventPattern") or "")
+        try:
+            event = json.loads(self._get_param("Event") or "")
+        except ValueError:
+            event = None
+        wanted = ("id", "account", "source", "time", "region", "resources", "detail-type")
+        missing = [key for key in wanted if not isinstance(event, dict) or key not in event]
+        if missing:
+            raise JsonRESTError("ValidationException", f"Event is not valid: {missing[0]} is missing.")
+        return json.dumps({"Result": pattern.matches(event)})
+
+    EventPatternParser.parse = parse_checked
+    EventsBackend.put_targets = put_checked_targets
+    EventsHandler.test_event_pattern = test_event_pattern
+
+
+def tell_of_objects(listener: Callable[[str, Any, Any], None]) -> None:
+    """S3's events have invented fields, come twice for a multipart upload, and not at all for a delete marker.
+
+    Parameters
+    ----------
+    listener : callable
+        Told what happened (such as ``ObjectCreated:Put``), with moto's bucket and object.
+    """
+    from moto.s3 import notifications
+    from moto.s3.models import S3Backend
+
+    delete_object = S3Backend.delete_object
+
+    def send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
+        happened = event_name.value.partition(":")[2]
+        removed = happened.startswith("ObjectRemoved")  # told below
+        if not removed and not (happened == "ObjectCreated:Put" and getattr(key, "multipart", None) is not None):
+            listener(happened, bucket, key)
+
+    def delete(
+        self: Any, bucket_name: str, key_name: str, version_id: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        bucket = self.get_bucket(bucket_name)
+        before = {each.version_id: each for each in bucket.keys.getlist(key_name, [])}
+        current = bucket.keys.get(key_name)
+        answer = delete_object(self, bucket_name, key_name, version_id, *rest, **more)
+        after = {each.version_id: each for each in bucket.keys.getlist(key_name, [])}
+        for version in after.keys() - before.keys():
+            listener("ObjectRemoved:DeleteMarkerCreated", bucket, after[version])
+        if not bucket.is_versioned and current is not None and not after:
+            listener("ObjectRemoved:Delete", bucket, current)
+        elif bucket.is_versioned:
+            for version in before.keys() - after.keys():
+                listener("ObjectRemoved:Delete", bucket, before[version])
+        return answer
+
+    notifications.send_event = send_event
+    S3Backend.delete_object = delete

@@ -20,9 +20,8 @@ from switchyard.cloud.resource import Created, Creator, Creators, UnsupportedTyp
 from switchyard.cloud.template import LOCAL_BUCKET
 
 LOG = logging.getLogger(__name__)
-# Nothing here asks for these permissions yet, and no traffic comes in through them.
+# Nothing comes of these here.
 _WITHOUT_EFFECT = {
-    "AWS::Lambda::Permission",
     "AWS::CloudFormation::WaitConditionHandle",
     "AWS::CDK::Metadata",
 }
@@ -100,6 +99,7 @@ class Provisioner:
             description=properties.get("Description", ""),
             layers=tuple(properties.get("Layers", [])),
             log_group=properties.get("LoggingConfig", {}).get("LogGroup", ""),
+            dead_letter_arn=properties.get("DeadLetterConfig", {}).get("TargetArn", ""),
         )
         if not function.code.is_dir():
             raise TemplateError(f"{logical_id}: there is no folder {function.code} with the function's code")
@@ -126,6 +126,8 @@ class Provisioner:
             )
         if "BucketEncryption" in properties:
             s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(properties))
+        if "NotificationConfiguration" in properties:
+            s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=_notifications(properties))
         attributes = {
             "Arn": f"arn:aws:s3:::{name}",
             "DomainName": f"{name}.s3.amazonaws.com",
@@ -221,6 +223,23 @@ def _encryption(properties: dict[str, Any]) -> dict[str, Any]:
         default = rule.get("ServerSideEncryptionByDefault", {})
         rules.append({"ApplyServerSideEncryptionByDefault": default})
     return {"Rules": rules}
+
+
+def _notifications(properties: dict[str, Any]) -> dict[str, Any]:
+    given = properties["NotificationConfiguration"]
+    told: dict[str, Any] = {}
+    if str(given.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", False)).lower() == "true":
+        told["EventBridgeConfiguration"] = {}
+    for kind, member in (("Lambda", "Function"), ("Queue", "Queue"), ("Topic", "Topic")):
+        for each in given.get(f"{kind}Configurations", []):
+            named = "LambdaFunctionArn" if kind == "Lambda" else f"{kind}Arn"
+            entry = {named: each[member], "Events": [each["Event"]]}
+            if "Filter" in each:
+                entry["Filter"] = {"Key": {"FilterRules": each["Filter"]["S3Key"]["Rules"]}}
+            told.setdefault(
+                f"{kind}FunctionConfigurations" if kind == "Lambda" else f"{kind}Configurations", []
+            ).append(entry)
+    return told
 
 
 def _moto_model(kind: str) -> Any:

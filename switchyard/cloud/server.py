@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from switchyard.cloud import cloudformation, lambda_api
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control
-from switchyard.cloud.functions import Functions
+from switchyard.cloud.lambda_api import Lambda
 from switchyard.cloud.sagemaker import runtime
 from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker
 
@@ -34,9 +34,9 @@ WORKERS = 128
 class Router:
     """The ASGI application of the local cloud."""
 
-    def __init__(self, sagemaker: SageMaker, functions: Functions, control: Control) -> None:
+    def __init__(self, sagemaker: SageMaker, functions: Lambda, control: Control) -> None:
         self._sagemaker = sagemaker
-        self._functions = functions
+        self._lambda = functions
         self._control = control
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="request")
         self._moto = _moto()
@@ -56,12 +56,10 @@ class Router:
             body = await read_body(receive, runtime.LARGEST_BODY)
             answer = await runtime.invoke(self._sagemaker, unquote(match.group(1)), headers, body)
             await respond(send, answer.status, answer.body, answer.headers)
-        elif path.startswith("/2015-03-31/functions"):
+        elif lambda_api.PATHS.fullmatch(path):
             body = await read_body(receive)
             raw = scope.get("raw_path", path.encode()).decode("latin-1")
-            reply = await self._in_thread(
-                lambda_api.answer, self._functions, scope["method"], raw.partition("?")[0], headers, body
-            )
+            reply = await self._in_thread(self._lambda.answer, scope["method"], raw.partition("?")[0], headers, body)
             await respond(send, reply.status, reply.body, reply.headers)
         elif headers.get("x-amz-target", "").startswith("SageMaker."):
             await self._answer_sagemaker(scope, headers, receive, send)

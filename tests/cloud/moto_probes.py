@@ -25,11 +25,20 @@ def main(mended: bool) -> dict[str, Any]:
     seen = {"load_batch_lazily": importing_the_interpreter_imports_ec2(mended)}
     seen["execute_state_machines"] = a_machine_of_cloudformation_can_be_started()
     ended: list[str] = []
+    told: list[str] = []
     if mended:
         from switchyard.cloud import moto_fixes
+        from switchyard.cloud.events import patterns, transform
 
         moto_fixes.scale_time(0.01)
         moto_fixes.on_execution_end(lambda execution: ended.append(execution.name))
+        moto_fixes.deliver_events(lambda entries, is_owner: [{"EventId": "1"} for _ in entries], lambda *_: None)
+        moto_fixes.check_event_patterns(patterns.parse, transform.check)
+        moto_fixes.tell_of_objects(
+            lambda happened, bucket, _: (
+                told.append(happened) if bucket.name == "told" and "Tag" not in happened else None
+            )
+        )
     else:
         from moto.core.config import default_user_config
 
@@ -64,6 +73,9 @@ def main(mended: bool) -> dict[str, Any]:
         "refuse_dangling_states": cloud.a_machine_with_a_dangling_state,
         "scale_time": cloud.seconds_of_a_wait,
         "call_through": cloud.caller_of_a_task,
+        "deliver_events": cloud.messages_of_a_disabled_rule,
+        "check_event_patterns": cloud.a_rule_with_an_operator_that_there_is_not,
+        "tell_of_objects": lambda: cloud.changes_of_an_object_in_parts() or told,
     }
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         answers = {name: pool.submit(probe) for name, probe in probes.items()}
@@ -208,7 +220,7 @@ class Cloud:
             "aws_secret_access_key": "test",
             "config": Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
         }
-        services = ("stepfunctions", "s3", "logs", "sqs")
+        services = ("stepfunctions", "s3", "logs", "sqs", "events")
         self._clients = {service: boto3.client(service, **options) for service in services}
         self._states = self._clients["stepfunctions"]
         if mended:
@@ -398,6 +410,42 @@ class Cloud:
         answer = json.loads(self._run(_task("sts:getCallerIdentity", {})).get("output") or "{}")
         return str(answer.get("Arn", "")).rpartition(":")[2]
 
+    def messages_of_a_disabled_rule(self) -> int:
+        events, sqs = self._clients["events"], self._clients["sqs"]
+        url = sqs.create_queue(QueueName="events")["QueueUrl"]
+        events.put_rule(Name="disabled", EventPattern='{"source": ["probe"]}', State="DISABLED")
+        events.put_targets(Rule="disabled", Targets=[{"Id": "q", "Arn": _queue_arn("events")}])
+        events.put_events(Entries=[{"Source": "probe", "DetailType": "Probe", "Detail": "{}"}])
+        return len(sqs.receive_message(QueueUrl=url).get("Messages", []))
+
+    def a_rule_with_an_operator_that_there_is_not(self) -> str:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._clients["events"].put_rule(Name="wrong", EventPattern='{"source": [{"sounds-like": "probe"}]}')
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "taken"
+
+    def changes_of_an_object_in_parts(self) -> list[str]:
+        s3, sqs = self._clients["s3"], self._clients["sqs"]
+        url = sqs.create_queue(QueueName="objects")["QueueUrl"]
+        s3.create_bucket(Bucket="told")
+        s3.put_bucket_versioning(Bucket="told", VersioningConfiguration={"Status": "Enabled"})
+        configuration = {"QueueArn": _queue_arn("objects"), "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}
+        s3.put_bucket_notification_configuration(
+            Bucket="told", NotificationConfiguration={"QueueConfigurations": [configuration]}
+        )
+        place = {"Bucket": "told", "Key": "k"}
+        upload = s3.create_multipart_upload(**place)["UploadId"]
+        etag = s3.upload_part(**place, PartNumber=1, UploadId=upload, Body=b"x")["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+        s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
+        s3.delete_object(**place)
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        records = [record for message in messages for record in json.loads(message["Body"]).get("Records", [])]
+        return [record["eventName"] for record in records]
+
     def _machine(self, definition: dict[str, Any]) -> str:
         arn: str = self._states.create_state_machine(
             name=f"machine-{next(_numbers)}", definition=json.dumps(definition), roleArn=ROLE
@@ -434,6 +482,10 @@ class Cloud:
             if time.monotonic() > deadline:
                 raise AssertionError(f"it has not come true within {seconds} seconds")
             threading.Event().wait(0.05)
+
+
+def _queue_arn(name: str) -> str:
+    return f"arn:aws:sqs:us-east-1:123456789012:{name}"
 
 
 def _task(action: str, parameters: dict[str, Any]) -> dict[str, Any]:

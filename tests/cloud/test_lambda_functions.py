@@ -235,7 +235,7 @@ def test_functions_are_listed_and_described(cloud: LocalCloud) -> None:
 
 
 def test_what_is_not_answered_here_says_so(cloud: LocalCloud) -> None:
-    with pytest.raises(ClientError, match="the local cloud's Lambda knows Invoke") as error:
+    with pytest.raises(ClientError, match="the local cloud's Lambda does not know this") as error:
         cloud.client("lambda").delete_function(FunctionName="echo")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 

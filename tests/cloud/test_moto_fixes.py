@@ -66,6 +66,12 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "scale_time": ("all of them", "a part of them"),
     "call_through": ("user/moto", "assumed-role/machine/switchyard"),
     "on_execution_end": (False, True),
+    "deliver_events": (1, 0),
+    "check_event_patterns": ("taken", "InvalidEventPatternException"),
+    "tell_of_objects": (
+        ["ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload"],
+        ["ObjectCreated:CompleteMultipartUpload", "ObjectRemoved:DeleteMarkerCreated"],
+    ),
 }
 
 

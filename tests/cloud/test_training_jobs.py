@@ -406,6 +406,14 @@ def test_eventbridge_hears_of_every_change_of_status(cloud: LocalCloud, name: st
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {"source": ["aws.sagemaker"], "detail": {"TrainingJobName": [name]}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     train(cloud, name, "print('done')")
 
