@@ -114,7 +114,7 @@ class Statement:
         """Return the policy's name and the statement's, as in ``Jobs/ReadData``."""
         return f"{self.policy}/{self.sid}" if self.policy else self.sid
 
-    def concerns(self, action: str, resource: str, context: Context, principal: Principal | None) -> bool:
+    def concerns(self, action: str, resource: str | None, context: Context, principal: Principal | None) -> bool:
         """Return whether the statement says anything of this request; `context` has its keys in lower case."""
         return (
             self._has_action(action.lower()) != self._except_actions
@@ -126,7 +126,9 @@ class Statement:
     def _has_action(self, action: str) -> bool:
         return action in self._exact_actions or any(pattern.fullmatch(action) for pattern in self._action_patterns)
 
-    def _has_resource(self, resource: str, context: Context) -> bool:
+    def _has_resource(self, resource: str | None, context: Context) -> bool:
+        if resource is None:  # it may be any: an Allow is enough for it, a Deny only if it is for all
+            return self.allows != self._except_resources or "*" in self.resources
         for pattern in self._resource_patterns:
             if isinstance(pattern, re.Pattern):
                 if pattern.fullmatch(resource):
@@ -199,7 +201,7 @@ class Policy:
 def evaluate(
     policies: Iterable[Policy],
     action: str,
-    resource: str,
+    resource: str | None,
     context: Context | None = None,
     principal: Principal | None = None,
 ) -> Decision:
@@ -211,8 +213,8 @@ def evaluate(
         All that belong together: an identity's, or one resource's.
     action : str
         As in policies: ``states:StartExecution``. Case does not matter.
-    resource : str
-        The ARN that is acted on; ``*`` for an action without one.
+    resource : str or None
+        The ARN that is acted on; ``*`` for an action without one; None when it is not known, so that any will do.
     context : mapping, optional
         Condition keys of the request and their values, a string or (for keys of several values) a list.
     principal : Principal, optional
