@@ -112,7 +112,12 @@ class Cloud:
         self._events = Events(self._identity, self._functions.policies.document, self._time_scale)
         self._invocations = Invocations(self._functions, self._identity, self._time_scale)
         config = uvicorn.Config(
-            Router(self._sagemaker, Lambda(self._functions, self._invocations), self._control),
+            Router(
+                self._sagemaker,
+                Lambda(self._functions, self._invocations),
+                self._control,
+                self._identity.authorizer,
+            ),
             lifespan="off",
             access_log=False,
             log_config=None,

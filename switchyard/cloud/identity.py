@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from switchyard.cloud.account import ACCOUNT_ID, PARTITION, REGION
+from switchyard.cloud.iam.authorizer import SESSION, Authorizer
 
 SESSION_SECONDS = 12 * 3600
 
@@ -38,10 +39,16 @@ class Identity:
     ----------
     endpoint_url : str
         Where the local cloud listens.
+
+    Attributes
+    ----------
+    authorizer : Authorizer
+        Decides and records what is done in the name of a role.
     """
 
     def __init__(self, endpoint_url: str) -> None:
         self.endpoint_url = endpoint_url
+        self.authorizer = Authorizer()
         self._lock = threading.RLock()
         self._session = boto3.session.Session(region_name=REGION)
         self._credentials: dict[str, Credentials] = {}
@@ -95,7 +102,7 @@ def _assume(role_arn: str) -> Credentials:
 
     role = sts_backends[ACCOUNT_ID][PARTITION].assume_role(
         region_name=REGION,
-        role_session_name="switchyard",
+        role_session_name=SESSION,
         role_arn=role_arn,
         policy=None,
         duration=SESSION_SECONDS,

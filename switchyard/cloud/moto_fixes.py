@@ -7,6 +7,7 @@ go, once upstream is mended. `apply` runs before anything else imports moto's St
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib
 import json
 import pickle
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from switchyard.cloud.iam.policy import Policy, Principal, evaluate
 from switchyard.states_language import flow_problems
 
 _ASL = "moto.stepfunctions.parser.asl"
@@ -66,7 +68,8 @@ def apply() -> None:
     release_waiting_tasks()
     end_time_outs_at_once()
     renew_task_tokens()
-    pass_tls_conditions()
+    evaluate_bucket_policies()
+    attach_managed_policies()
     list_regions_once()
     list_services_once()
     read_service_descriptions_once()
@@ -382,22 +385,62 @@ def renew_task_tokens() -> None:
     StateTaskServiceCallback._eval_execution = eval_execution
 
 
-def pass_tls_conditions() -> None:
-    """A Deny whose Condition does not hold denies all the same, so a TLS-only bucket policy locks everybody out.
+def evaluate_bucket_policies() -> None:
+    """Policies of buckets are read without their principals and conditions: a TLS-only one locks everybody out.
 
-    The local port stands for AWS's TLS endpoints: a statement for requests without TLS concerns none here.
+    What they deny is decided where requests come in, for every caller; here is left what they allow to the public.
     """
-    from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
 
-    original = IAMPolicyStatement.is_action_permitted
-
-    def is_action_permitted(self: Any, *arguments: Any, **options: Any) -> Any:
-        secure = self._statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
-        if str(secure).lower() == "false":
+    def get_permission(self: Any, action: str, resource: str) -> Any:
+        if self.policy is None:
             return PermissionResult.NEUTRAL
-        return original(self, *arguments, **options)
+        context = {"aws:SecureTransport": "true", "aws:SourceIp": "127.0.0.1"}
+        decision = evaluate([Policy(self.policy.decode())], action, resource, context, Principal())
+        return PermissionResult.PERMITTED if decision.allowed else PermissionResult.NEUTRAL
 
-    IAMPolicyStatement.is_action_permitted = is_action_permitted
+    FakeBucket.get_permission = get_permission
+
+
+def attach_managed_policies() -> None:
+    """Roles of templates lose their ManagedPolicyArns, and no policy of AWS's own can be attached to anything."""
+    from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, aws_managed_policies_data
+
+    @functools.cache
+    def documents() -> dict[str, Any]:
+        policies: dict[str, Any] = json.loads(aws_managed_policies_data)
+        return policies
+
+    def load(backend: Any, arn: str) -> None:
+        name = arn.rpartition("/")[2]
+        if arn in backend.managed_policies or ":iam::aws:policy/" not in arn or name not in documents():
+            return
+        policy = AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, documents()[name])
+        backend.managed_policies[policy.arn] = policy
+
+    def loading(method: Callable[..., Any]) -> Callable[..., Any]:
+        def loaded(self: Any, policy_arn: str, *arguments: Any, **options: Any) -> Any:
+            load(self, policy_arn)
+            return method(self, policy_arn, *arguments, **options)
+
+        return loaded
+
+    for name in ("attach_role_policy", "attach_user_policy", "attach_group_policy", "get_policy"):
+        setattr(IAMBackend, name, loading(getattr(IAMBackend, name)))
+    create = Role.create_from_cloudformation_json
+
+    def create_from_cloudformation_json(
+        resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **options: Any
+    ) -> Any:
+        from moto.iam.models import iam_backends
+
+        role = create(resource_name, cloudformation_json, account_id, region_name, **options)
+        for arn in cloudformation_json["Properties"].get("ManagedPolicyArns", []):
+            iam_backends[account_id][role.partition].attach_role_policy(arn, role.name)
+        return role
+
+    Role.create_from_cloudformation_json = staticmethod(create_from_cloudformation_json)
 
 
 def list_regions_once() -> None:

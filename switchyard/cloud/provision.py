@@ -179,7 +179,8 @@ class Provisioner:
         def attribute(wanted: str) -> Any:
             # The models' own way imports all of moto's CloudFormation, a second's work, before it looks.
             if wanted == "Arn" and isinstance(getattr(resource, "arn", None), str):
-                return resource.arn
+                # A log group's ARN ends with the streams' place: that is what policies are to name.
+                return f"{resource.arn}:*" if kind == "AWS::Logs::LogGroup" else resource.arn
             from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 
             try:

@@ -12,18 +12,20 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from switchyard.cloud import cloudformation, lambda_api
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control
+from switchyard.cloud.iam.authorizer import Authorizer
+from switchyard.cloud.iam.requests import Request
 from switchyard.cloud.lambda_api import Lambda
 from switchyard.cloud.sagemaker import runtime
 from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker
 
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
-_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 LOG = logging.getLogger(__name__)
 LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 _raw_uri: ContextVar[str] = ContextVar("raw_uri", default="")
@@ -34,10 +36,11 @@ WORKERS = 128
 class Router:
     """The ASGI application of the local cloud."""
 
-    def __init__(self, sagemaker: SageMaker, functions: Lambda, control: Control) -> None:
+    def __init__(self, sagemaker: SageMaker, functions: Lambda, control: Control, authorizer: Authorizer) -> None:
         self._sagemaker = sagemaker
         self._lambda = functions
         self._control = control
+        self._authorizer = authorizer
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="request")
         self._moto = _moto()
 
@@ -52,18 +55,26 @@ class Router:
         if path.startswith("/_switchyard/"):
             status, document = await self._in_thread(self._control.answer, scope["method"], path)
             await respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
-        elif match := _INVOCATION.fullmatch(path):
+            return
+        request = _request(scope, headers)
+        if self._authorizer.wants_body(request):
+            request = replace(request, body=await read_body(receive))
+            receive = _replay(request.body)
+        if refusal := self._authorizer.refuse(request):
+            await read_body(receive, 0)
+            await respond(send, refusal.status, refusal.body, refusal.headers)
+            return
+        if match := _INVOCATION.fullmatch(path):
             body = await read_body(receive, runtime.LARGEST_BODY)
             answer = await runtime.invoke(self._sagemaker, unquote(match.group(1)), headers, body)
             await respond(send, answer.status, answer.body, answer.headers)
         elif lambda_api.PATHS.fullmatch(path):
             body = await read_body(receive)
-            raw = scope.get("raw_path", path.encode()).decode("latin-1")
-            reply = await self._in_thread(self._lambda.answer, scope["method"], raw.partition("?")[0], headers, body)
+            reply = await self._in_thread(self._lambda.answer, scope["method"], request.path, headers, body)
             await respond(send, reply.status, reply.body, reply.headers)
         elif headers.get("x-amz-target", "").startswith("SageMaker."):
             await self._answer_sagemaker(scope, headers, receive, send)
-        elif _service(headers) == "cloudformation":
+        elif request.service == "cloudformation":
             await self._answer_cloudformation(scope, receive, send)
         else:
             await self._moto(scope, receive, send)
@@ -142,9 +153,10 @@ def _is_local(headers: dict[str, str]) -> bool:
     )
 
 
-def _service(headers: dict[str, str]) -> str | None:
-    match = _CREDENTIAL.search(headers.get("authorization", ""))
-    return match.group(1) if match else None
+def _request(scope: Scope, headers: dict[str, str]) -> Request:
+    raw = scope.get("raw_path") or scope["path"].encode()
+    query = scope.get("query_string") or b""
+    return Request(scope["method"], raw.decode("latin-1").partition("?")[0], query.decode("latin-1"), headers)
 
 
 def _peek(body: bytes) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def main(mended: bool) -> dict[str, Any]:
         "release_waiting_tasks": cloud.status_after_the_stop_of_a_task_with_a_token,
         "end_time_outs_at_once": cloud.last_event_of_a_time_out,
         "renew_task_tokens": cloud.tokens_of_two_tries,
-        "pass_tls_conditions": cloud.reading_from_a_bucket_that_takes_only_tls,
+        "evaluate_bucket_policies": cloud.reading_from_a_bucket_that_takes_only_tls,
+        "attach_managed_policies": cloud.policies_of_aws_on_a_role,
         "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
         "encode_every_output": cloud.outputs_that_are_text_or_null,
         "unwrap_definite_paths": cloud.one_member_of_a_list,
@@ -220,7 +221,7 @@ class Cloud:
             "aws_secret_access_key": "test",
             "config": Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
         }
-        services = ("stepfunctions", "s3", "logs", "sqs", "events")
+        services = ("stepfunctions", "s3", "logs", "sqs", "events", "iam")
         self._clients = {service: boto3.client(service, **options) for service in services}
         self._states = self._clients["stepfunctions"]
         if mended:
@@ -360,6 +361,24 @@ class Cloud:
             return s3.get_object(Bucket="tls", Key="k")["Body"].read().decode()  # type: ignore[no-any-return]
         except ClientError as error:
             return str(error.response["Error"]["Code"])
+
+    def policies_of_aws_on_a_role(self) -> Any:
+        from botocore.exceptions import ClientError
+        from moto.iam.models import Role
+
+        iam = self._clients["iam"]
+        arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+        properties = {"AssumeRolePolicyDocument": "{}", "ManagedPolicyArns": [arn]}
+        role = Role.create_from_cloudformation_json(
+            "templated", {"Properties": properties}, "123456789012", "us-east-1"
+        )
+        attached = [policy.name for policy in role.managed_policies.values()]
+        iam.create_role(RoleName="untemplated", AssumeRolePolicyDocument="{}")
+        try:
+            iam.attach_role_policy(RoleName="untemplated", PolicyArn=arn)
+        except ClientError as error:
+            return [attached, error.response["Error"]["Code"]]
+        return [attached, "attached"]
 
     def lines_of_the_streams_with_a_prefix(self) -> Any:
         logs = self._clients["logs"]

@@ -178,7 +178,11 @@ def _boundary_arn(entity: Any) -> str | None:
 
 def _managed(arn: str | None) -> Any:
     policy = _backend().managed_policies.get(arn)
-    return policy.default_version.document if policy is not None else None
+    return _default_version(policy) if policy is not None else None
+
+
+def _default_version(policy: Any) -> Any:
+    return next(version.document for version in policy.versions if version.version_id == policy.default_version_id)
 
 
 def _source(entity: Any) -> Any:
@@ -192,7 +196,7 @@ def _source(entity: Any) -> Any:
 def _documents(entity: Any) -> Iterator[tuple[str, Any]]:
     yield from entity.policies.items()
     for policy in entity.managed_policies.values():
-        yield policy.name, policy.default_version.document
+        yield policy.name, _default_version(policy)
     for group in _groups(entity):
         yield from _documents(group)
 
