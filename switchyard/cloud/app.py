@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from switchyard.cloud import moto_fixes
-from switchyard.cloud.functions import Functions
+from switchyard.cloud.apigateway import creators as apigateway
+from switchyard.cloud.apigateway.model import RestApis
+from switchyard.cloud.functions import Function, Functions
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.resource import Creators
 from switchyard.cloud.sagemaker.context import Context
@@ -74,7 +76,8 @@ class Cloud:
         self._sagemaker: Any = None
         self._events: Any = None
         self._invocations: Any = None
-        self._rooms: list[Creators] = []
+        self._apis = RestApis()
+        self._rooms: list[Creators] = [apigateway.creators(self._apis)]
 
     def warm(self, frameworks: list[str]) -> None:
         """Start what takes longest to start: the functions' runtime, and those frameworks'."""
@@ -117,6 +120,7 @@ class Cloud:
                 Lambda(self._functions, self._invocations),
                 self._control,
                 self._identity.authorizer,
+                self._api_gateway(),
             ),
             lifespan="off",
             access_log=False,
@@ -127,6 +131,18 @@ class Cloud:
         )
         self._server = uvicorn.Server(config)
         threading.Thread(target=self._server.run, args=([self._listening],), name="server", daemon=True).start()
+
+    def _api_gateway(self) -> Any:
+        from switchyard.cloud.apigateway.gateway import Gateway
+        from switchyard.cloud.apigateway.http import ApiGateway
+        from switchyard.cloud.apigateway.keys import authorize_by, find_key
+
+        def may_invoke(function: Function, method_arn: str) -> bool:
+            return self._functions.policies.admits(function.arn, "apigateway.amazonaws.com", method_arn)
+
+        authorize = authorize_by(self._identity.authorizer)
+        gateway = Gateway(self._apis, self._functions, find_key, authorize, may_invoke)
+        return ApiGateway(gateway, self.endpoint_url)
 
     def load(self, name: str, template: Path, parameters: dict[str, str]) -> Any:
         """Create a template's resources.

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from switchyard.cloud import cloudformation, lambda_api
+from switchyard.cloud.apigateway.gateway import is_own_host
+from switchyard.cloud.apigateway.http import ApiGateway
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control
 from switchyard.cloud.iam.authorizer import Authorizer
@@ -36,7 +38,15 @@ WORKERS = 128
 class Router:
     """The ASGI application of the local cloud."""
 
-    def __init__(self, sagemaker: SageMaker, functions: Lambda, control: Control, authorizer: Authorizer) -> None:
+    def __init__(
+        self,
+        sagemaker: SageMaker,
+        functions: Lambda,
+        control: Control,
+        authorizer: Authorizer,
+        apigateway: ApiGateway,
+    ) -> None:
+        self._apigateway = apigateway
         self._sagemaker = sagemaker
         self._lambda = functions
         self._control = control
@@ -52,6 +62,8 @@ class Router:
         if not _is_local(headers):
             await respond(send, 403, b"this server answers programs on its own machine only", {})
             return
+        if await self._apigateway.answers_call(scope, receive, send, self._in_thread):
+            return
         if path.startswith("/_switchyard/"):
             status, document = await self._in_thread(self._control.answer, scope["method"], path)
             await respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
@@ -63,6 +75,8 @@ class Router:
         if refusal := self._authorizer.refuse(request):
             await read_body(receive, 0)
             await respond(send, refusal.status, refusal.body, refusal.headers)
+            return
+        if await self._apigateway.answers_query(scope, send, self._in_thread):
             return
         if match := _INVOCATION.fullmatch(path):
             body = await read_body(receive, runtime.LARGEST_BODY)
@@ -147,6 +161,8 @@ def _is_local(headers: dict[str, str]) -> bool:
     """Return whether neither another site's page nor a name that was bent to loopback sends the request."""
     host = headers.get("host", "127.0.0.1")
     origin = headers.get("origin")
+    if is_own_host(host):  # a name of AWS's own, which nobody else can bend
+        host = "127.0.0.1"
     return all(
         urlsplit(address).hostname in LOCAL_NAMES or str(urlsplit(address).hostname).endswith(".localhost")
         for address in (f"//{host}", *([origin] if origin else []))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def _transform(template: dict[str, Any], path: Path, parameters: dict[str, str])
 
     class Session:
         region_name = REGION
+
+    # Its warning that a switch of AWS's own is not set concerns nobody here.
+    logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
 
     try:
         translator = Translator({}, Parser(), boto_session=Session())

@@ -1,0 +1,1 @@
+"""API Gateway: REST APIs of a template, answered on the cloud's port."""
