@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,14 +10,8 @@ from shared.aws import ClientError, client, error_code
 from shared.errors import InvalidRun
 from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger, publish_metrics
-from shared.run_request import (
-    RECIPE_NAME,
-    PublishedRecipe,
-    RunRequest,
-    apply_overrides,
-    parse,
-    parse_run_request,
-)
+from shared.recipes import load_recipe
+from shared.run_request import PublishedRecipe, RunRequest, apply_overrides, parse_run_request
 from shared.s3 import S3Location, list_objects
 from shared.settings import PrepareRunSettings, read_settings
 from shared.tasks import TaskEvent, task
@@ -131,23 +124,6 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
     return state
 
 
-def load_recipe(name: str, bucket: str) -> PublishedRecipe:
-    """Read the published recipe that is current under a name.
-
-    Raises
-    ------
-    InvalidRun
-        When there is none, naming the nearest that there are; or when this version cannot read it.
-    """
-    pointer = _read_json(bucket, f"recipes/{name}/current.json") if RECIPE_NAME.fullmatch(name) else None
-    if pointer is None:
-        raise InvalidRun(_unknown_recipe(name, bucket))
-    document = _read_json(bucket, pointer["key"])
-    if document is None:
-        raise InvalidRun(f"Recipe {name!r} points at s3://{bucket}/{pointer['key']}, which is gone: publish it again.")
-    return parse(PublishedRecipe, document, f"Published recipe {name!r} (publish it again)")
-
-
 def derive_names(recipe: str, execution: str, project: str) -> dict[str, str]:
     """Name everything a run makes: from the execution's name, so that a repeated start makes nothing new.
 
@@ -202,27 +178,6 @@ def find_data(uri: str) -> DataSet:
                 "roles of PrepareRunFunction and of the SageMaker jobs to read it."
             ) from error
         raise
-
-
-def _read_json(bucket: str, key: str) -> Any:
-    try:
-        return json.load(client("s3").get_object(Bucket=bucket, Key=key)["Body"])
-    except ClientError as error:
-        if error_code(error) == "NoSuchKey":
-            return None
-        raise
-
-
-def _unknown_recipe(name: str, bucket: str) -> str:
-    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="recipes/", Delimiter="/")
-    published = sorted(entry["Prefix"].split("/")[1] for page in pages for entry in page.get("CommonPrefixes", []))
-    message = f"Recipe {name!r} is not published."
-    if not published:
-        return f"{message} Nothing is: publish the recipes first (switchyard publish)."
-    nearest = difflib.get_close_matches(name, published, n=3, cutoff=0.5)
-    if nearest:
-        message += f" Did you mean {' or '.join(map(repr, nearest))}?"
-    return f"{message} Published: {', '.join(published[:20])}{', ...' if len(published) > 20 else ''}."
 
 
 def _data_location(uri: str) -> S3Location:

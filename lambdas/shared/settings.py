@@ -24,6 +24,13 @@ class NotifySettings(BaseModel):
     execution_url: str = Field(validation_alias="EXECUTION_URL")  # what an execution's ARN is put behind
 
 
+class RunsApiSettings(BaseModel):
+    """Environment of RunsApiFunction."""
+
+    artifact_bucket: str = Field(validation_alias="ARTIFACT_BUCKET")
+    state_machine_arn: str = Field(validation_alias="STATE_MACHINE_ARN")
+
+
 Settings = TypeVar("Settings", bound=BaseModel)
 
 

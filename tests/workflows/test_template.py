@@ -202,4 +202,6 @@ def test_the_outputs_are_those_that_tools_read():
         "DataBucketName",
         "NotificationTopicArn",
         "SageMakerExecutionRoleArn",
+        "RunsApiUrl",
+        "RunsApiId",
     }
