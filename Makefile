@@ -59,6 +59,7 @@ docs: .venv/.ready
 
 schema: .venv/.ready
 	$(BIN)/python -m switchyard.recipes.schema > recipes/schema.json
+	$(BIN)/python lambdas/contracts.py
 
 author: .venv-author/.ready
 

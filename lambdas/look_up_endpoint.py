@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy, EndpointFailed
@@ -18,13 +18,21 @@ class Event(TaskEvent):
     endpoint: str
 
 
+class Result(TypedDict):
+    """What serves now; all but ``exists`` is None when nothing does."""
+
+    exists: bool
+    status: str | None
+    endpoint_config_name: str | None
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Look up endpoint``."""
     return look_up_endpoint(Event.model_validate(event).endpoint)
 
 
-def look_up_endpoint(name: str) -> dict[str, Any]:
+def look_up_endpoint(name: str) -> Result:
     """Say whether an endpoint exists, and which configuration it serves.
 
     Raises

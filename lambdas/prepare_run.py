@@ -12,6 +12,7 @@ from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger, publish_metrics
 from shared.recipes import load_recipe
 from shared.run_request import PublishedRecipe, RunRequest, apply_overrides, parse_run_request
+from shared.run_state import Data, Names, Processing, RunState, StoppingCondition, Training, Transform
 from shared.s3 import S3Location, list_objects
 from shared.settings import PrepareRunSettings, read_settings
 from shared.tasks import TaskEvent, task
@@ -43,6 +44,10 @@ class Event(TaskEvent):
     input: Any
 
 
+# What this function gives is the machine's state from here on.
+Result = RunState
+
+
 class DataSet(NamedTuple):
     """Data that was found in S3."""
 
@@ -52,13 +57,13 @@ class DataSet(NamedTuple):
 
 
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Prepare run``."""
     parsed = Event.model_validate(event)
     return prepare_run(parse_run_request(parsed.input), parsed.execution, read_settings(PrepareRunSettings))
 
 
-def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSettings) -> dict[str, Any]:
+def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSettings) -> RunState:
     """Gather all that the later states of a run need.
 
     The same request and execution always give the same names.
@@ -95,7 +100,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
         )
     data_set = find_data(data_uri)
     run_uri = f"s3://{settings.artifact_bucket}/{run_prefix(execution)}"
-    state = {
+    state: RunState = {
         "recipe": recipe.name,
         "execution": execution,
         "lineage": {"recipe": recipe.recipe_hash, "code": recipe.code_hash, "data": data_set.hash},
@@ -111,7 +116,10 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
             "instance_type": recipe.instances.endpoint.type,
             "instance_count": recipe.instances.endpoint.count,
         },
-        "gate": [rule.model_dump() for rule in recipe.gate],
+        "gate": [
+            {"metric": rule.metric, "direction": rule.direction, "threshold": rule.threshold, "margin": rule.margin}
+            for rule in recipe.gate
+        ],
     }
     size = len(json.dumps(state).encode())
     if size > MAX_STATE_BYTES:
@@ -124,7 +132,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
     return state
 
 
-def derive_names(recipe: str, execution: str, project: str) -> dict[str, str]:
+def derive_names(recipe: str, execution: str, project: str) -> Names:
     """Name everything a run makes: from the execution's name, so that a repeated start makes nothing new.
 
     The project's name comes first, since IAM policies can be bound to a prefix.
@@ -251,17 +259,19 @@ def _find_prefix(folder: S3Location) -> DataSet:
     return DataSet(folder.uri, digest, is_split=bool(folders))
 
 
-def _data(data_set: DataSet, run_uri: str) -> dict[str, Any]:
+def _data(data_set: DataSet, run_uri: str) -> Data:
     splits = data_set.uri if data_set.is_split else f"{run_uri}splits/"
     return {
         "uri": data_set.uri,
         "is_split": data_set.is_split,
-        **{f"{name}_uri": f"{splits}{name}/" for name in SPLITS},
+        "train_uri": f"{splits}train/",
+        "validation_uri": f"{splits}validation/",
+        "test_uri": f"{splits}test/",
         "report_uri": f"{run_uri}report/",
     }
 
 
-def _processing(recipe: PublishedRecipe) -> dict[str, Any]:
+def _processing(recipe: PublishedRecipe) -> Processing:
     data, instance = recipe.data, recipe.instances.processing
     arguments = ["--input", f"{_CONTAINER}/input/data"]
     for name in (*SPLITS, "report"):
@@ -290,7 +300,7 @@ def _processing(recipe: PublishedRecipe) -> dict[str, Any]:
     }
 
 
-def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> dict[str, Any]:
+def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> Training:
     limits, instance = recipe.limits, recipe.instances.training
     hyperparameters = {
         **recipe.hyperparameters,
@@ -310,9 +320,10 @@ def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> dict[str, A
             raise InvalidRun(
                 f"Hyperparameter {name!r} has {len(value)} characters, SageMaker's limit is {MAX_HYPERPARAMETER}."
             )
-    stopping = {"MaxRuntimeInSeconds": limits.training_seconds}
+    stopping: StoppingCondition = {"MaxRuntimeInSeconds": limits.training_seconds}
+    longest = limits.training_seconds
     if limits.spot:  # SageMaker demands it with spot capacity, and refuses it without
-        stopping["MaxWaitTimeInSeconds"] = limits.wait_seconds or limits.training_seconds
+        longest = stopping["MaxWaitTimeInSeconds"] = limits.wait_seconds or limits.training_seconds
     return {
         "hyperparameters": encoded,
         "metric_definitions": [{"Name": metric.name, "Regex": metric.regex} for metric in recipe.metrics],
@@ -320,7 +331,7 @@ def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> dict[str, A
         "instance_count": instance.count,
         "volume_gb": instance.volume_gb,
         "stopping_condition": stopping,
-        "timeout_seconds": max(stopping.values()) + INSTANCE_SEARCH_SECONDS,
+        "timeout_seconds": max(longest, limits.training_seconds) + INSTANCE_SEARCH_SECONDS,
         "use_spot": limits.spot,
         "output_uri": f"{run_uri}model/",
     }
@@ -335,7 +346,7 @@ def _model_environment(recipe: PublishedRecipe, region: str) -> dict[str, str]:
     }
 
 
-def _transform(recipe: PublishedRecipe, run_uri: str) -> dict[str, Any]:
+def _transform(recipe: PublishedRecipe, run_uri: str) -> Transform:
     return {
         "instance_type": recipe.instances.transform.type,
         "instance_count": recipe.instances.transform.count,

@@ -57,7 +57,7 @@ def read_run(execution_arn: str) -> Result:
     """
     execution = client("stepfunctions").describe_execution(executionArn=execution_arn)
     name, status = str(execution["name"]), str(execution["status"])
-    state = next((state for state in _states(execution_arn) if _is_of(state, name)), {})
+    state: dict[str, Any] = next((state for state in _states(execution_arn) if _is_of(state, name)), {})
     error = {
         "Error": execution.get("error", status),
         "Cause": execution.get("cause", "") or _WHY.get(status, ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from shared.aws import ClientError, client, error_code, error_message
 from shared.errors import SmokeTestFailed
@@ -25,14 +25,21 @@ class Event(TaskEvent):
     accept: str
 
 
+class Result(TypedDict):
+    """The endpoint's answer: a number, or the text when it is a label."""
+
+    prediction: float | str
+    latency_ms: float
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Smoke test``."""
     parsed = Event.model_validate(event)
     return smoke_test(parsed.endpoint, parsed.data_uri, parsed.content_type, parsed.accept)
 
 
-def smoke_test(endpoint: str, data_uri: str, content_type: str, accept: str) -> dict[str, Any]:
+def smoke_test(endpoint: str, data_uri: str, content_type: str, accept: str) -> Result:
     """Ask an endpoint for one prediction.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointFailed, EndpointNotReady, EndpointRolledBack
@@ -19,14 +19,22 @@ class Event(TaskEvent):
     endpoint_config: str
 
 
+class Result(TypedDict):
+    """The endpoint as it serves now."""
+
+    endpoint: str
+    endpoint_config: str
+    status: str
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Wait for endpoint``."""
     parsed = Event.model_validate(event)
     return wait_for_endpoint(parsed.endpoint, parsed.endpoint_config)
 
 
-def wait_for_endpoint(name: str, config: str) -> dict[str, Any]:
+def wait_for_endpoint(name: str, config: str) -> Result:
     """Confirm that an endpoint is in service with a configuration.
 
     Raises

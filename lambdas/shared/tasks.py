@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, model_validator
@@ -12,7 +12,7 @@ from shared.aws import BotoCoreError, ClientError, is_transient
 from shared.errors import ServiceFault
 from shared.observability import logger, tracer
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Handler = Callable[[dict[str, Any], Any], Mapping[str, Any]]
 
 
 class TaskEvent(BaseModel):
@@ -56,7 +56,7 @@ def task(handler: Handler) -> Handler:
     """
 
     @functools.wraps(handler)
-    def with_fault_names(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def with_fault_names(event: dict[str, Any], context: Any) -> Mapping[str, Any]:
         logger.append_keys(**_log_keys(event))
         try:
             return handler(event, context)
