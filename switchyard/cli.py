@@ -353,7 +353,7 @@ def check(as_json: AsJson = False) -> None:
         print_json({"problems": [asdict(problem) for problem in problems]})
     for problem in problems if not as_json else ():
         print(problem, file=sys.stderr)
-    if problems:
+    if not all(problem.is_note for problem in problems):
         raise typer.Exit(1)
     if not as_json:
         recipes, machines = len(project.recipe_files()), len(project.definitions())

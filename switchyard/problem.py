@@ -19,6 +19,8 @@ class Problem:
         What is wrong.
     fix
         What to do next; empty when the message already says it.
+    is_note
+        Whether it may well be all right: worth knowing, and nothing to stop for.
 
     Examples
     --------
@@ -30,7 +32,9 @@ class Problem:
     where: str
     message: str
     fix: str = ""
+    is_note: bool = False
 
     def __str__(self) -> str:
-        place = f"{self.file}: {self.where}" if self.where else self.file
+        file = f"note: {self.file}" if self.is_note else self.file
+        place = f"{file}: {self.where}" if self.where else file
         return f"{place}: {self.message}; {self.fix}" if self.fix else f"{place}: {self.message}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchyard.checks.definition import check_definition
+from switchyard.checks.machine import check_machines
 from switchyard.checks.template import Template, check_template, read_template
 from switchyard.errors import RecipeError
 from switchyard.problem import Problem
@@ -35,6 +36,7 @@ def check(project: Project) -> list[Problem]:
         *_recipe_problems(project, project_name or "switchyard"),
         *(problem for path in project.definitions() for problem in check_definition(path, project.relative(path))),
         *(check_template(project, template) if isinstance(template, Template) else template),
+        *(check_machines(project, template) if isinstance(template, Template) else ()),
     ]
 
 

@@ -52,6 +52,12 @@ class Template:
             if isinstance(resource, dict) and resource.get("Type") == kind:
                 yield name, {**shared, **(resource.get("Properties") or {})}
 
+    def kind(self, name: str) -> str | None:
+        """Give the type of a resource by its logical id; None when there is none."""
+        resource = self._section("Resources").get(name)
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        return kind if isinstance(kind, str) else None
+
     def parameter_default(self, name: str) -> str | None:
         """Give a parameter's default value."""
         parameter = self._section("Parameters").get(name)
