@@ -78,6 +78,7 @@ class Cloud:
         self._invocations: Any = None
         self._apis = RestApis()
         self._rooms: list[Creators] = [apigateway.creators(self._apis)]
+        self._monitor: Any = None
 
     def warm(self, frameworks: list[str]) -> None:
         """Start what takes longest to start: the functions' runtime, and those frameworks'."""
@@ -92,7 +93,7 @@ class Cloud:
         # Imported only now: they import moto's interpreter, which the fixes come before.
         import uvicorn
 
-        from switchyard.cloud import states
+        from switchyard.cloud import events, monitoring, states
         from switchyard.cloud.archive import Archive
         from switchyard.cloud.control import Control
         from switchyard.cloud.events.service import Events
@@ -104,6 +105,8 @@ class Cloud:
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
         self._sagemaker = SageMaker(context, on_job_change=_publish)
         moto_fixes.call_through(self._identity.client)
+        self._monitor, self._cloudwatch = monitoring.install(self._time_scale, events.publish, self._invoke)
+        self._monitor.start()
         archive = Archive(self._identity, self._home / "runs")
         states.install(
             self._identity.client,
@@ -152,9 +155,10 @@ class Cloud:
         TemplateError
             Something in the template is wrong.
         """
-        from switchyard.cloud import lambda_resources, stack
+        from switchyard.cloud import lambda_resources, monitoring, stack
 
         self._rooms.append(self._events.creators(name))
+        self._rooms.append(monitoring.creators(self._cloudwatch, name))
         self._rooms.append(lambda_resources.creators(name, self._functions, self._invocations))
         self._control.stack = stack.create(
             name,
@@ -182,8 +186,17 @@ class Cloud:
                 if json.loads(path.read_text())["pid"] == state["pid"]:
                     path.unlink()
 
+    def _invoke(self, function_arn: str, payload: bytes) -> None:
+        """Invoke a function without waiting for it."""
+        function = self._functions.get(function_arn)
+        if function is None:
+            raise LookupError(f"Function not found: {function_arn}")
+        self._invocations.submit(function, payload)
+
     def close(self) -> None:
         """End every process and thread that this cloud started."""
+        if self._monitor is not None:
+            self._monitor.close()
         if self._server is not None:
             self._server.should_exit = True
         if self._events is not None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from switchyard.cloud import metrics
 from switchyard.cloud.account import REGION, arn
 from switchyard.cloud.function_policies import FunctionPolicies
 from switchyard.cloud.identity import Identity
@@ -154,7 +155,9 @@ class Functions:
     def invoke(self, function: Function, payload: bytes, request_id: str | None = None) -> Result:
         """Run the function on one event, in a warm worker if one is idle; attempts at one event share an id."""
         worker = self._take(function)
+        began = time.monotonic()
         result = worker.invoke(payload, request_id or str(uuid.uuid4()))
+        _record(function, result, (time.monotonic() - began) * 1000)
         with self._lock:
             idle = self._idle.setdefault(function.name, [])
             is_wanted = len(idle) < MOST_IDLE and self._functions.get(function.name) is function
@@ -279,6 +282,17 @@ def _environment(function: Function, identity: Identity, runtime_api: str, log: 
         "_HANDLER": function.handler,
         **function.environment,
     }
+
+
+def _record(function: Function, result: Result, milliseconds: float) -> None:
+    # Source: "Types of metrics for Lambda functions" (AWS Lambda Developer Guide).
+    values = {
+        "Invocations": (1.0, "Count"),
+        "Errors": (1.0 if result.error else 0.0, "Count"),
+        "Throttles": (0.0, "Count"),
+        "Duration": (milliseconds, "Milliseconds"),
+    }
+    metrics.record_all("AWS/Lambda", {"FunctionName": function.name}, values)
 
 
 def _error(kind: str, message: str) -> bytes:

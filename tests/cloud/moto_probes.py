@@ -6,6 +6,7 @@ Run as ``python -m tests.cloud.moto_probes shipped|mended``, always in a fresh p
 from __future__ import annotations
 
 import contextlib
+import datetime
 import itertools
 import json
 import os
@@ -27,9 +28,11 @@ def main(mended: bool) -> dict[str, Any]:
     ended: list[str] = []
     told: list[str] = []
     if mended:
-        from switchyard.cloud import moto_fixes
+        from switchyard.cloud import monitoring, moto_fixes
         from switchyard.cloud.events import patterns, transform
 
+        # It uses what mends CloudWatch, queues and log groups.
+        monitoring.install(0.01, lambda *_: None, lambda *_: None)
         moto_fixes.scale_time(0.01)
         moto_fixes.on_execution_end(lambda execution: ended.append(execution.name))
         moto_fixes.deliver_events(lambda entries, is_owner: [{"EventId": "1"} for _ in entries], lambda *_: None)
@@ -67,6 +70,9 @@ def main(mended: bool) -> dict[str, Any]:
         "evaluate_bucket_policies": cloud.reading_from_a_bucket_that_takes_only_tls,
         "attach_managed_policies": cloud.policies_of_aws_on_a_role,
         "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
+        "answer_cloudwatch": cloud.statistics_of_a_metric_that_is_another_one,
+        "on_log_events": cloud.metric_of_a_log_line,
+        "on_message_sent": cloud.metric_of_a_queue,
         "encode_every_output": cloud.outputs_that_are_text_or_null,
         "unwrap_definite_paths": cloud.one_member_of_a_list,
         "name_failed_queries": cloud.error_of_a_query,
@@ -221,7 +227,7 @@ class Cloud:
             "aws_secret_access_key": "test",
             "config": Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
         }
-        services = ("stepfunctions", "s3", "logs", "sqs", "events", "iam")
+        services = ("stepfunctions", "s3", "logs", "sqs", "events", "iam", "cloudwatch")
         self._clients = {service: boto3.client(service, **options) for service in services}
         self._states = self._clients["stepfunctions"]
         if mended:
@@ -391,6 +397,41 @@ class Cloud:
             [event["message"] for event in logs.filter_log_events(logGroupName="g", **options)["events"]]
             for options in ({"logStreamNamePrefix": "a/"}, {"logStreamNamePrefix": "c"}, {})
         ]
+
+    def statistics_of_a_metric_that_is_another_one(self) -> Any:
+        cloudwatch = self._clients["cloudwatch"]
+        dimensions = [{"Name": "color", "Value": "red"}]
+        datum = {"MetricName": "m", "Value": 3, "Dimensions": dimensions}
+        cloudwatch.put_metric_data(Namespace="Other", MetricData=[datum])
+        now = datetime.datetime.now(tz=datetime.UTC)
+        wanted = {"Namespace": "Other", "MetricName": "m", "Period": 60, "ExtendedStatistics": ["p50"]}
+        span = {"StartTime": now - datetime.timedelta(minutes=2), "EndTime": now + datetime.timedelta(minutes=2)}
+        return [
+            [point.get("ExtendedStatistics") for point in answer["Datapoints"]]
+            for answer in (
+                cloudwatch.get_metric_statistics(**wanted, **span),
+                cloudwatch.get_metric_statistics(**wanted, **span, Dimensions=dimensions),
+            )
+        ]
+
+    def metric_of_a_log_line(self) -> Any:
+        logs = self._clients["logs"]
+        logs.create_log_group(logGroupName="emf")
+        logs.create_log_stream(logGroupName="emf", logStreamName="s")
+        directive = {"Namespace": "Emf", "Metrics": [{"Name": "m"}]}
+        line = json.dumps({"_aws": {"CloudWatchMetrics": [directive]}, "m": 1})
+        event = {"timestamp": int(time.time() * 1000), "message": line}
+        logs.put_log_events(logGroupName="emf", logStreamName="s", logEvents=[event])
+        return self._metrics("Emf")
+
+    def metric_of_a_queue(self) -> Any:
+        url = self._clients["sqs"].create_queue(QueueName="counted")["QueueUrl"]
+        self._clients["sqs"].send_message(QueueUrl=url, MessageBody="hello")
+        return "NumberOfMessagesSent" in self._metrics("AWS/SQS")
+
+    def _metrics(self, namespace: str) -> list[str]:
+        listed = self._clients["cloudwatch"].list_metrics(Namespace=namespace)["Metrics"]
+        return [metric["MetricName"] for metric in listed]
 
     def outputs_that_are_text_or_null(self) -> Any:
         results = [{"Type": "Pass", "Result": result, "End": True} for result in ("text", None)]

@@ -227,7 +227,7 @@ def test_a_function_without_a_payload_gets_an_empty_event(cloud: LocalCloud) -> 
 def test_functions_are_listed_and_described(cloud: LocalCloud) -> None:
     client = cloud.client("lambda")
     names = [function["FunctionName"] for function in client.list_functions()["Functions"]]
-    assert names == ["broken", "echo", "flaky", "handlerless", "meeting", "misbehaving"]
+    assert names == ["broken", "counting", "echo", "flaky", "handlerless", "meeting", "misbehaving"]
     configuration = client.get_function(FunctionName="echo")["Configuration"]
     assert (configuration["Timeout"], configuration["MemorySize"]) == (7, 192)  # from a mapping
     assert configuration["Environment"]["Variables"]["QUALITY"] == "draft"

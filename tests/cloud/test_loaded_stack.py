@@ -14,7 +14,11 @@ def test_the_first_line_says_where_the_cloud_is_and_what_it_lacks(cloud: LocalCl
     assert cloud.state["stack_name"] == "trial"
     assert cloud.state["pid"] == cloud.process.pid
     assert cloud.state["endpoint_url"].startswith("http://127.0.0.1:")
-    assert cloud.state["unsupported"] == ["Dashboard (AWS::QuickSight::Dashboard)"]
+    band = "GreaterThanUpperThreshold: anomaly detection is not evaluated by the local cloud"
+    assert sorted(cloud.state["unsupported"]) == [
+        "Dashboard (AWS::QuickSight::Dashboard)",
+        f"OddAlarm (AWS::CloudWatch::Alarm: {band})",
+    ]
 
 
 def test_other_processes_find_the_cloud_by_its_state_file(cloud: LocalCloud) -> None:

@@ -55,6 +55,7 @@ class Variant:
         self.server = ModelServer(context, model, container, self.log)
         self.forwarder: Forwarder
         self.ended = threading.Event()
+        self.dimensions = {"EndpointName": endpoint, "VariantName": self.name}
         self._under_way = 0
         self._idle = threading.Condition()
 

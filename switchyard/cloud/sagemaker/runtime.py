@@ -6,9 +6,11 @@ Source: InvokeEndpoint (Amazon SageMaker Runtime API Reference).
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
+from switchyard.cloud import metrics
 from switchyard.cloud.account import ACCOUNT_ID
 from switchyard.cloud.sagemaker.api import SageMaker, error_body
 from switchyard.cloud.sagemaker.errors import ValidationError
@@ -40,6 +42,7 @@ async def invoke(service: SageMaker, endpoint_name: str, headers: dict[str, str]
     headers : dict
         The request's headers, names in lower case.
     """
+    began = time.perf_counter()
     try:
         if len(body) > LARGEST_BODY:
             raise EndpointRequestError(
@@ -57,21 +60,38 @@ async def invoke(service: SageMaker, endpoint_name: str, headers: dict[str, str]
     passed = {"Content-Type": headers.get("content-type", "text/csv"), "Accept": headers.get("accept", "*/*")}
     if attributes := headers.get("x-amzn-sagemaker-custom-attributes"):
         passed["X-Amzn-SageMaker-Custom-Attributes"] = attributes
+    asked = time.perf_counter()
     try:
         answer = await variant.forwarder.post("/invocations", body, passed)
+        status, failure = answer.status, "" if answer.status < 300 else answer.body.decode("utf-8", "replace")
     except TimeoutError:
-        return _model_error(endpoint_name, variant, 504, "the model did not answer within 60 seconds")
+        status, failure = 504, "the model did not answer within 60 seconds"
     except OSError as error:
-        return _model_error(endpoint_name, variant, 503, str(error))
+        status, failure = 503, str(error)
     finally:
         variant.leave()
-    if answer.status >= 300:
-        return _model_error(endpoint_name, variant, answer.status, answer.body.decode("utf-8", "replace"))
+    _record(variant, status, model_seconds=time.perf_counter() - asked, overhead_seconds=asked - began)
+    if status >= 300:
+        return _model_error(endpoint_name, variant, status, failure)
     return RuntimeAnswer(
         200,
         {"content-type": answer.content_type, "x-amzn-invoked-production-variant": variant.name},
         answer.body,
     )
+
+
+def _record(variant: Any, status: int, *, model_seconds: float, overhead_seconds: float) -> None:
+    # Source: "Amazon SageMaker AI metrics in Amazon CloudWatch", endpoint invocation metrics (Developer Guide).
+    values = {
+        "Invocations": (1.0, "None"),
+        "InvocationsPerInstance": (1.0 / variant.count, "None"),
+        "Invocation4XXErrors": (1.0 if 400 <= status < 500 else 0.0, "None"),
+        "Invocation5XXErrors": (1.0 if status >= 500 else 0.0, "None"),
+        "InvocationModelErrors": (1.0 if status >= 300 else 0.0, "None"),
+        "ModelLatency": (round(model_seconds * 1e6), "Microseconds"),
+        "OverheadLatency": (round(overhead_seconds * 1e6), "Microseconds"),
+    }
+    metrics.record_all("AWS/SageMaker", variant.dimensions, values)
 
 
 def _model_error(endpoint_name: str, variant: Any, status: int, message: str) -> RuntimeAnswer:

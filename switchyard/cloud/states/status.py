@@ -14,7 +14,7 @@ from typing import Any
 
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 
-from switchyard.cloud import events
+from switchyard.cloud import events, metrics
 
 LOG = logging.getLogger(__name__)
 DETAIL_TYPE = "Step Functions Execution Status Change"
@@ -25,16 +25,18 @@ _changes: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
 
 def install() -> None:
-    """Publish RUNNING at the start of a Standard execution, and its last status at its end."""
+    """Publish RUNNING at the start of a Standard execution, and its last status at its end; count both."""
     start, terminated = Execution.start, BaseExecutionWorkerCommunication.terminated
 
     def begin(self: Any) -> None:
         tell(self, "RUNNING")  # before a short execution can be at its end
+        _record(self, {"ExecutionsStarted": (1.0, "Count")})
         start(self)
 
     def end(self: Any) -> None:
         terminated(self)
         tell(self.execution)
+        _record_end(self.execution)
 
     Execution.start = begin
     BaseExecutionWorkerCommunication.terminated = end
@@ -74,6 +76,17 @@ def detail(execution: Any, status: str) -> dict[str, Any]:
         "redriveStatus": "NOT_REDRIVABLE" if reason else "REDRIVABLE",
         "redriveStatusReason": reason,
     }
+
+
+def _record_end(execution: Any) -> None:
+    name = "Executions" + execution.status.title().replace("_", "")
+    milliseconds = (execution.stop_date - execution.start_date).total_seconds() * 1000
+    _record(execution, {name: (1.0, "Count"), "ExecutionTime": (milliseconds, "Milliseconds")})
+
+
+def _record(execution: Any, values: dict[str, tuple[float, str]]) -> None:
+    # Source: "Monitoring Step Functions metrics using Amazon CloudWatch" (AWS Step Functions Developer Guide).
+    metrics.record_all("AWS/States", {"StateMachineArn": execution.state_machine_arn}, values)
 
 
 def _kept(data: str | None) -> str | None:
