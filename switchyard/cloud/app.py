@@ -10,6 +10,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,13 @@ class Cloud:
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
         self._sagemaker = SageMaker(context, on_job_change=_publish)
-        moto_fixes.call_through(self._identity.client)
         self._monitor, self._cloudwatch = monitoring.install(self._time_scale, events.publish, self._invoke)
         self._monitor.start()
+        tasks = partial(self._identity.client, assumed_by="states.amazonaws.com")
+        moto_fixes.call_through(tasks)
         archive = Archive(self._identity, self._home / "runs")
         states.install(
-            self._identity.client,
+            tasks,
             lambda arn, timeout: self._sagemaker.job(arn).wait(timeout),
             on_redrive=archive.forget,
         )
