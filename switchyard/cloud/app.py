@@ -116,7 +116,7 @@ class Cloud:
             on_redrive=archive.forget,
         )
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
-        self._control = Control(archive)
+        self._control = Control(archive, self._identity.authorizer)
         self._events = Events(self._identity, self._functions.policies.document, self._time_scale)
         self._invocations = Invocations(self._functions, self._identity, self._time_scale)
         config = uvicorn.Config(
