@@ -102,6 +102,7 @@ class Cloud:
         from switchyard.cloud.lambda_api import Lambda
         from switchyard.cloud.sagemaker.api import SageMaker
         from switchyard.cloud.server import Router
+        from switchyard.cloud.states import tracing
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
         self._sagemaker = SageMaker(context, on_job_change=_publish)
@@ -115,6 +116,7 @@ class Cloud:
             lambda arn, timeout: self._sagemaker.job(arn).wait(timeout),
             on_redrive=archive.forget,
         )
+        tracing.install(self._identity.authorizer)
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
         self._control = Control(archive, self._identity.authorizer)
         self._events = Events(self._identity, self._functions.policies.document, self._time_scale)

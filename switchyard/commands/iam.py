@@ -13,6 +13,9 @@ from switchyard.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+# Wider tables are harder to read, not easier.
+_WIDEST = 120
+
 app = typer.Typer(
     name="iam",
     help="Show what the roles called, and what they were denied.",
@@ -67,74 +70,69 @@ def report(
 
 
 def _show(document: dict[str, Any], console: Console) -> None:
-    from rich.rule import Rule
     from rich.text import Text
 
-    called = 0
+    called = whole = 0
     for identity in document["identities"]:
         called += sum(call["count"] for call in identity["calls"])
-        title = Text.assemble((identity["name"], "bold"), f"  {_counted(identity['calls'])}")
-        console.print(Rule(title, align="left", style="dim"))
-        if identity["calls"]:
-            console.print(_table(identity["calls"]))
-        for unused in identity["unused"]:
-            name = unused["statement"]
-            if unused["whole"]:
-                console.print(Text.assemble(("  never used  ", "yellow"), name, (f"  {_listed(unused)}", "dim")))
-            else:
-                console.print(Text.assemble(("  in part     ", "dim"), name, (f"  without {_listed(unused)}", "dim")))
+        whole += sum(unused["whole"] for unused in identity["unused"])
+        console.print(Text.assemble((identity["name"], "bold"), (f"  {_counted(identity['calls'])}", "dim")))
+        if identity["calls"] or identity["unused"]:
+            console.print(_table(identity, console))
         for denied in identity["denied"]:
             times = f" ({denied['count']} times)" if denied["count"] > 1 else ""
-            console.print(Text.assemble(("  denied      ", "bold red"), (denied["message"] + times, "red")))
+            console.print(Text.assemble(("  denied  ", "bold red"), (denied["message"] + times, "red")))
         console.print()
-    whole = sum(unused["whole"] for identity in document["identities"] for unused in identity["unused"])
     summary = f"{len(document['identities'])} roles, {called} calls, {whole} statements never used, "
     console.print(Text.assemble(summary, (f"{document['denied']} denied", "red" if document["denied"] else "green")))
 
 
-def _table(calls: list[dict[str, Any]]) -> Any:
+def _table(identity: dict[str, Any], console: Console) -> Any:
+    """Lay out a role's statements, each with what it allowed."""
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    table.add_column("  Action", no_wrap=True)
-    table.add_column("Resource", overflow="fold")
-    table.add_column("Statement", style="dim", overflow="fold")
-    table.add_column("Times", justify="right", no_wrap=True)
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for call in calls:
-        rows[call["action"], call["statement"] or ""].append(call)
-    for (action, statement), same in rows.items():
-        resources = sorted({_short(call["resource"]) for call in same})
-        times = str(sum(call["count"] for call in same))
-        table.add_row(f"  {action}", _together(resources), statement.partition("/")[2] or statement, times)
+    widest = min(console.width, _WIDEST)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, width=widest)
+    table.add_column("  Statement", no_wrap=True, width=23)
+    table.add_column("Action", no_wrap=True, width=33)
+    table.add_column("Times", no_wrap=True, justify="right", width=5)
+    table.add_column("Resource", no_wrap=True, overflow="ellipsis", ratio=1)
+    by_statement: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for call in identity["calls"]:
+        by_statement[call["statement"] or ""][call["action"]].append(call)
+    unused = {entry["statement"]: entry for entry in identity["unused"]}
+    for statement in sorted(by_statement.keys() | unused.keys()):
+        name = f"  {statement.partition('/')[2] or statement}"
+        for action, same in by_statement[statement].items():
+            times = str(sum(call["count"] for call in same))
+            table.add_row(name, action, times, _together(sorted({_short(call["resource"]) for call in same})))
+            name = ""
+        entry = unused.get(statement)
+        for action in entry["actions"] if entry else ():
+            style = "yellow" if entry and entry["whole"] else "dim"
+            table.add_row(name, action, "0", "never used", style=style)
+            name = ""
     return table
 
 
 def _short(resource: str) -> str:
-    """Leave out what all ARNs of the account begin with."""
+    """Leave out what all ARNs of the account begin with, and which stream of a log group it was."""
     parts = resource.split(":", 5)
-    return parts[5] if len(parts) == 6 else resource
+    return parts[5].partition(":log-stream:")[0].removeprefix("log-group:") if len(parts) == 6 else resource
 
 
 def _together(resources: list[str]) -> str:
-    """Show several resources as what they have in common; few of them each on its own."""
-    if len(resources) <= 3:
-        return "\n".join(resources)
-    common = resources[0]
-    for resource in resources[1:]:
-        length = next(
-            (place for place, pair in enumerate(zip(common, resource, strict=False)) if pair[0] != pair[1]),
-            min(len(common), len(resource)),
-        )
-        common = common[:length]
-    return f"{common}… ({len(resources)})"
+    """Show several resources as what they have in common."""
+    if len(resources) == 1:
+        return resources[0]
+    first, last = min(resources), max(resources)  # what these two have in common, all have
+    length = next(
+        (place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
+    )
+    return f"{first[:length]}… ({len(resources)})"
 
 
 def _counted(calls: list[dict[str, Any]]) -> str:
     times = sum(call["count"] for call in calls)
     return f"{times} call{'s' if times != 1 else ''}" if times else "no calls"
-
-
-def _listed(unused: dict[str, Any]) -> str:
-    return ", ".join(unused["actions"])
