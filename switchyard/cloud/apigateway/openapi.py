@@ -41,7 +41,7 @@ def read(document: Mapping[str, Any], binary_media_types: tuple[str, ...] = ()) 
     return Definition(
         methods,
         {name: gateway_response(given) for name, given in document.get(f"{_EXTENSION}gateway-responses", {}).items()},
-        (*binary_media_types, *document.get(f"{_EXTENSION}binary-media-types", [])),
+        tuple(dict.fromkeys((*binary_media_types, *document.get(f"{_EXTENSION}binary-media-types", [])))),
     )
 
 

@@ -137,7 +137,7 @@ def is_binary_type(content_type: str, binary_media_types: Sequence[str]) -> bool
 
 
 def _answered(answer: dict[str, Any]) -> list[tuple[str, str]]:
-    single, several = answer.get("headers") or {}, answer.get("multiValueHeaders") or {}
+    single, several = ({} if answer.get(key) is None else answer[key] for key in ("headers", "multiValueHeaders"))
     if not isinstance(single, dict) or not isinstance(several, dict):
         raise _malformed("headers or multiValueHeaders is not an object")
     merged = {str(name): [value] for name, value in single.items()}

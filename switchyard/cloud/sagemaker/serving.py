@@ -63,9 +63,7 @@ class ModelServer:
             It could not be started; nothing of it is left running.
         """
         definition = primary_container(self._model)
-        runtime = runtime_for(
-            definition["Image"], self._context.identity.authorizer.of(self._model["ExecutionRoleArn"])
-        )
+        runtime = runtime_for(definition["Image"])
         environment = definition.get("Environment", {})
         self._lay_out(definition, environment)
         script = self._container.folder("code") / environment.get("SAGEMAKER_PROGRAM", "inference.py")
