@@ -26,6 +26,9 @@ STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_R
 DEFAULT_LIMIT, MAX_LIMIT = 20, 50
 MAX_TOKEN = 1024  # "nextToken" in ListExecutions' documentation
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+_OWN_FAULT = Problem(
+    500, "Something went wrong here, not in your request. The function's log has it under the request_id."
+)
 
 app = APIGatewayRestResolver()
 
@@ -91,7 +94,7 @@ def _answer_problem(problem: Problem) -> Response[str]:
     return Response(problem.status, CONTENT_TYPE, problem.body(request_id), problem.headers)
 
 
-@app.exception_handler((ClientError, BotoCoreError))
+@app.exception_handler([ClientError, BotoCoreError])
 def _answer_fault(error: ClientError | BotoCoreError) -> Response[str]:
     """Answer for a service behind this one, whose own words may tell more than a client should know."""
     logger.exception("A service refused or failed")
@@ -100,15 +103,13 @@ def _answer_fault(error: ClientError | BotoCoreError) -> Response[str]:
         return _answer_problem(
             Problem(503, f"A service behind this API is busy ({code}). Try again shortly.", {"Retry-After": "2"})
         )
-    return _answer_unexpected(error)
+    return _answer_problem(_OWN_FAULT)
 
 
 @app.exception_handler(Exception)
 def _answer_unexpected(error: Exception) -> Response[str]:
     logger.exception("Not foreseen", error=type(error).__name__)
-    return _answer_problem(
-        Problem(500, "Something went wrong here, not in your request. The function's log has it under the request_id.")
-    )
+    return _answer_problem(_OWN_FAULT)
 
 
 @app.not_found
