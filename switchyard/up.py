@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from switchyard.aws.api import api_address
 from switchyard.aws.client import connect_local
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import ChildCloud, RunningCloud, find_cloud, find_home, free_port, kept_up, probe, start_cloud
@@ -141,4 +142,6 @@ def _say_how_to_use_it(console: Console, cloud: Cloud, running: RunningCloud, ho
 def _loaded(cloud: Cloud) -> Iterator[tuple[str, list[str]]]:
     yield "state machines", list(cloud.workflows())
     yield "functions", [item["FunctionName"] for item in cloud.client("lambda").list_functions()["Functions"]]
+    apis = [url for name, url in cloud.outputs.items() if name.endswith("ApiUrl")]
+    yield "APIs", [api_address(url, cloud.endpoint_url) for url in apis]
     yield "buckets", [item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]]

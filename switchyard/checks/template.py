@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -183,6 +184,8 @@ def _transform_problems(template: Template, file: str) -> Iterator[Problem]:
     _pretend_packaged(document)
     # The region decides the partition in the transform's output, and nothing else; no call is made.
     session = boto3.Session(region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+    # Its warning that a switch of AWS's own is not set concerns nobody here.
+    logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
     # The transform's own metrics go nowhere; unpublished, they would leave a warning in the log.
     metrics = Metrics("Switchyard", DummyMetricsPublisher())
     try:
