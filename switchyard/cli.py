@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import redrive
+from switchyard.commands import iam, redrive
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -302,6 +302,9 @@ def up(
     from switchyard.up import up as run_cloud
 
     run_cloud(port=port, template=template, time_scale=time_scale)
+
+
+app.add_typer(iam.app)
 
 
 # The project

@@ -10,6 +10,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,20 +102,23 @@ class Cloud:
         from switchyard.cloud.lambda_api import Lambda
         from switchyard.cloud.sagemaker.api import SageMaker
         from switchyard.cloud.server import Router
+        from switchyard.cloud.states import tracing
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
         self._sagemaker = SageMaker(context, on_job_change=_publish)
-        moto_fixes.call_through(self._identity.client)
         self._monitor, self._cloudwatch = monitoring.install(self._time_scale, events.publish, self._invoke)
         self._monitor.start()
+        tasks = partial(self._identity.client, assumed_by="states.amazonaws.com")
+        moto_fixes.call_through(tasks)
         archive = Archive(self._identity, self._home / "runs")
         states.install(
-            self._identity.client,
+            tasks,
             lambda arn, timeout: self._sagemaker.job(arn).wait(timeout),
             on_redrive=archive.forget,
         )
+        tracing.install(self._identity.authorizer)
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
-        self._control = Control(archive)
+        self._control = Control(archive, self._identity.authorizer)
         self._events = Events(self._identity, self._functions.policies.document, self._time_scale)
         self._invocations = Invocations(self._functions, self._identity, self._time_scale)
         config = uvicorn.Config(

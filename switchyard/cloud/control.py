@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 from switchyard.cloud.archive import Archive
+from switchyard.cloud.iam.authorizer import Authorizer
+from switchyard.cloud.iam.report import report
 from switchyard.cloud.stack import Stack
 
 _RUN = re.compile(r"/_switchyard/runs/([^/]+)")
@@ -20,10 +22,13 @@ class Control:
     ----------
     archive : Archive
         Knows where an ended execution has left what it leaves.
+    authorizer : Authorizer
+        Has the record of all calls.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, authorizer: Authorizer) -> None:
         self._archive = archive
+        self._authorizer = authorizer
         self.stack: Stack | None = None
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, Any]]:
@@ -36,6 +41,8 @@ class Control:
                 "pid": os.getpid(),
                 "stack_name": self.stack.name if self.stack is not None else None,
             }
+        if path == "/_switchyard/iam":
+            return 200, report(self._authorizer)
         if match := _RUN.fullmatch(path):
             kept = self._archive.wait(match.group(1), ARCHIVE_SECONDS)
             if kept is None:

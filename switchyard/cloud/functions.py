@@ -19,6 +19,7 @@ from typing import Any
 from switchyard.cloud import metrics
 from switchyard.cloud.account import REGION, arn
 from switchyard.cloud.function_policies import FunctionPolicies
+from switchyard.cloud.iam import service_calls
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import ProcessHost
@@ -67,6 +68,7 @@ class Function:
     description: str = ""
     layers: tuple[str, ...] = ()
     log_group: str = ""
+    is_traced: bool = False
     dead_letter_arn: str = ""
 
     @property
@@ -92,6 +94,7 @@ class Function:
             "LastUpdateStatus": "Successful",
             "Environment": {"Variables": self.environment},
             "Layers": [{"Arn": layer} for layer in self.layers],
+            "TracingConfig": {"Mode": "Active" if self.is_traced else "PassThrough"},
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": self.log_group or f"/aws/lambda/{self.name}"},
         }
 
@@ -126,6 +129,10 @@ class Functions:
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
+
+    def can_assume_role(self, function: Function) -> bool:
+        """Return whether the function's role exists and trusts Lambda."""
+        return self._identity.authorizer.trusts(function.role_arn, service_calls.LAMBDA, function.arn)
 
     def start(self) -> None:
         """Begin to warm up."""
@@ -209,9 +216,10 @@ class _Worker:
 
     def __init__(self, function: Function, identity: Identity, host: ProcessHost) -> None:
         self._function = function
+        self._may = identity.authorizer.of(function.role_arn)
         self._api = RuntimeApi()
         stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
-        self._log = LogStream(function.log_group or f"/aws/lambda/{function.name}", stream)
+        self._log = LogStream(function.log_group or f"/aws/lambda/{function.name}", stream, self._may)
         self._process = host.spawn(
             "switchyard.cloud.processes.function:run",
             [function.handler],
@@ -228,6 +236,8 @@ class _Worker:
     def invoke(self, payload: bytes, request_id: str) -> Result:
         """Run one invocation, at most for the function's time-out."""
         began = time.time()
+        if self._function.is_traced:
+            service_calls.trace_function(self._may)
         invocation = Invocation(request_id, payload, self._function.arn, began + self._function.timeout, trace_header())
         self._api.submit(invocation)
         if not self.is_alive():

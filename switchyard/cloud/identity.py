@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from switchyard.cloud.account import ACCOUNT_ID, PARTITION, REGION
 from switchyard.cloud.iam.authorizer import SESSION, Authorizer
@@ -72,8 +73,21 @@ class Identity:
             "AWS_MAX_ATTEMPTS": "1",
         }
 
-    def client(self, service: str, role_arn: str | None = None) -> Any:
-        """Return a (cached, thread-safe) client of this cloud; without a role, the account's own."""
+    def client(self, service: str, role_arn: str | None = None, *, assumed_by: str | None = None) -> Any:
+        """Return a (cached, thread-safe) client of this cloud; without a role, the account's own.
+
+        Parameters
+        ----------
+        assumed_by : str, optional
+            The AWS service that assumes the role, such as ``states.amazonaws.com``.
+
+        Raises
+        ------
+        botocore.exceptions.ClientError
+            The role does not trust that service.
+        """
+        if role_arn and assumed_by and not self.authorizer.trusts(role_arn, assumed_by):
+            raise _untrusted(role_arn, assumed_by)
         key = (service, role_arn)
         with self._lock:
             if key not in self._clients:
@@ -95,6 +109,12 @@ class Identity:
                     ),
                 )
             return self._clients[key]
+
+
+def _untrusted(role_arn: str, service: str) -> ClientError:
+    message = f"{service} is not authorized to assume the role {role_arn}"
+    error = {"Code": "AccessDenied", "Message": message}
+    return ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": 403, "RequestId": ""}}, "AssumeRole")
 
 
 def _assume(role_arn: str) -> Credentials:

@@ -71,6 +71,9 @@ class Lambda:
     ) -> LambdaAnswer | None:
         statement = _STATEMENT.fullmatch(rest)
         if rest == "invocations" and method == "POST":
+            if not self.functions.can_assume_role(function):
+                message = "The role defined for the function cannot be assumed by Lambda."
+                return _error(403, "AccessDeniedException", message)
             return _invoke(self, function, headers, body)
         if statement and method == "DELETE":
             return _remove_permission(self.functions, function, unquote(statement.group(1)))

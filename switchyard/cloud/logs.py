@@ -7,18 +7,36 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
-from switchyard.cloud.account import ACCOUNT_ID, REGION
+from switchyard.cloud.account import ACCOUNT_ID, REGION, arn
 
 LONGEST_MESSAGE = 256 * 1024 - 26
 TAIL_LINES = 40
 
 
 class LogStream:
-    """One log stream; it and its group are made by the first line."""
+    """One log stream; it and its group are made by the first line.
 
-    def __init__(self, group: str, stream: str) -> None:
+    Parameters
+    ----------
+    may : callable, optional
+        Whether the role in whose name it is written may do an action on a resource. Lines that it may not write are
+        lost, as on AWS.
+    looks_first : bool
+        Whether the writer describes the group's streams before it makes its own, as SageMaker does.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        stream: str,
+        may: Callable[[str, str], Any] = lambda _action, _resource: True,
+        *,
+        looks_first: bool = False,
+    ) -> None:
+        self._may = may
+        self._looks_first = looks_first
         self.group = group
         self.stream = stream
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -35,6 +53,8 @@ class LogStream:
         now = int(time.time() * 1000)
         with self._lock:
             self.tail.extend(line for line in lines if line.strip())
+            if not self._is_allowed(backend):
+                return
             if not self._exists:
                 _make(backend, self.group, self.stream)
                 self._exists = True
@@ -43,6 +63,18 @@ class LogStream:
                 log_stream_name=self.stream,
                 log_events=[{"timestamp": now, "message": line[:LONGEST_MESSAGE]} for line in lines],
             )
+
+    def _is_allowed(self, backend: Any) -> bool:
+        group = arn("logs", f"log-group:{self.group}")
+        stream = f"{group}:log-stream:{self.stream}"
+        if not self._exists:
+            if self.group not in backend.groups and not self._may("logs:CreateLogGroup", f"{group}:log-stream:"):
+                return False
+            if self._looks_first and not self._may("logs:DescribeLogStreams", f"{group}:log-stream:"):
+                return False
+            if not self._may("logs:CreateLogStream", stream):
+                return False
+        return bool(self._may("logs:PutLogEvents", stream))
 
     def last_line(self) -> str:
         """Return the last line that was not empty, or an empty string."""

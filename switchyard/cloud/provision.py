@@ -99,10 +99,13 @@ class Provisioner:
             description=properties.get("Description", ""),
             layers=tuple(properties.get("Layers", [])),
             log_group=properties.get("LoggingConfig", {}).get("LogGroup", ""),
+            is_traced=properties.get("TracingConfig", {}).get("Mode") == "Active",
             dead_letter_arn=properties.get("DeadLetterConfig", {}).get("TargetArn", ""),
         )
         if not function.code.is_dir():
             raise TemplateError(f"{logical_id}: there is no folder {function.code} with the function's code")
+        if not self._functions.can_assume_role(function):
+            raise TemplateError(f"{logical_id}: The role defined for the function cannot be assumed by Lambda.")
         self._functions.register(function)
         return Created(name, {"Arn": function.arn}.__getitem__)
 
@@ -159,6 +162,8 @@ class Provisioner:
             roleArn=properties["RoleArn"],
             type=properties.get("StateMachineType", "STANDARD"),
             tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])],
+            loggingConfiguration=_in_camel_case(properties.get("LoggingConfiguration", {"Level": "OFF"})),
+            tracingConfiguration=_in_camel_case(properties.get("TracingConfiguration", {"Enabled": False})),
         )
         created: str = answer["stateMachineArn"]
         return Created(created, {"Arn": created, "Name": name}.__getitem__)
@@ -216,6 +221,13 @@ def _local_path(logical_id: str, location: dict[str, Any], bucket: str, key: str
     if location.get(bucket) != LOCAL_BUCKET:
         raise TemplateError(f"{logical_id}: only code and definitions on this machine can be loaded, not {location}")
     return Path(location[key])
+
+
+def _in_camel_case(value: Any) -> Any:
+    """Return a property as the API takes it, whose members begin with small letters."""
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _in_camel_case(inner) for name, inner in value.items()}
+    return [_in_camel_case(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _encryption(properties: dict[str, Any]) -> dict[str, Any]:

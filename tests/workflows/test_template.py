@@ -205,3 +205,24 @@ def test_the_outputs_are_those_that_tools_read():
         "RunsApiUrl",
         "RunsApiId",
     }
+
+
+def test_every_alarm_tells_the_topic_and_can_be_switched_off():
+    alarms = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    assert len(alarms) >= 6
+    for name, alarm in alarms.items():
+        assert alarm["Condition"] == "HasAlarms", name
+        assert alarm["Properties"]["AlarmActions"] == [{"Ref": "NotificationTopic"}], name
+        assert alarm["Properties"]["TreatMissingData"], name
+
+
+def test_the_dashboards_own_metrics_are_those_that_functions_publish():
+    body = RESOURCES["SwitchyardDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body.replace("${!", "${"))["widgets"]
+    rows = [row for widget in widgets for row in widget["properties"]["metrics"]]
+    searches = [row[0]["expression"] for row in rows if isinstance(row[0], dict)]
+    own = {re.findall(r'MetricName="(\w+)"', search)[0] for search in searches if "{Switchyard," in search}
+    own |= {row[1] for row in rows if row[0] in ("Switchyard", ".") and str(row[1]).startswith("Runs")}
+    assert own >= {"RunsDeployed", "RunDuration", "GatePassed", "RowsPredicted", "test_rmse"}
+    code = "".join(path.read_text() for path in (ROOT / "lambdas").rglob("*.py"))
+    assert {name for name in own if f'"{name}"' not in code and not name.startswith("test_")} == set()

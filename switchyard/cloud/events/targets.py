@@ -132,7 +132,7 @@ class Targets:
             raise TargetError("CONNECTION_FAILURE", str(error), may_pass=True) from error
 
     def _client(self, service: str, caller: Caller) -> Any:
-        return self._identity.client(service, caller.role_arn)
+        return self._identity.client(service, caller.role_arn, assumed_by=caller.service)
 
     def _admit(self, policy: dict[str, Any] | str | None, action: str, arn: str, caller: Caller) -> None:
         """Ask the resource's own policy; where the caller has a role, that role's policies decide instead."""
@@ -153,7 +153,7 @@ class Targets:
         if not role_arn:
             raise TargetError("INVALID_PARAMETER", f"The target {target['Arn']} has no RoleArn")
         try:
-            self._identity.client("stepfunctions", role_arn).start_execution(
+            self._identity.client("stepfunctions", role_arn, assumed_by=caller.service).start_execution(
                 stateMachineArn=target["Arn"], name=name, input=text
             )
         except ClientError as error:

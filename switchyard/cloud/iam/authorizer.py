@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from switchyard.cloud.account import ACCOUNT_ID, PARTITION, REGION
-from switchyard.cloud.iam import s3_actions
+from switchyard.cloud.account import ACCOUNT_ID, PARTITION, REGION, arn
+from switchyard.cloud.iam import s3_actions, service_calls
 from switchyard.cloud.iam.access import Access
 from switchyard.cloud.iam.actions import accesses, needs_body
 from switchyard.cloud.iam.callers import Caller, Callers, session_of
@@ -21,8 +21,14 @@ from switchyard.cloud.iam.policy import Decision, Policy, PolicyError, Principal
 from switchyard.cloud.iam.record import Record
 from switchyard.cloud.iam.refusals import Refusal, message, refusal
 from switchyard.cloud.iam.requests import Request
+from switchyard.cloud.iam.service_calls import May
 
 SESSION = "switchyard"
+UNTRUSTED_BY_STATES = (
+    "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume the "
+    "provided role."
+)
+_MACHINE_REQUESTS = {"AWSStepFunctions.CreateStateMachine", "AWSStepFunctions.UpdateStateMachine"}
 _NOT_ALLOWED = Decision(False)
 
 
@@ -60,19 +66,35 @@ class Authorizer:
     def wants_body(self, request: Request) -> bool:
         """Return whether `refuse` needs the request's body."""
         key, _ = request.credential
-        return bool(key) and self.callers.find(key) is not None and needs_body(request)
+        if not key:
+            return False
+        if request.headers.get("x-amz-target") in _MACHINE_REQUESTS:
+            return True
+        return self.callers.find(key) is not None and needs_body(request)
 
     def refuse(self, request: Request) -> Refusal | None:
         """Return the answer to a request that is denied; None for one that may go on."""
         key, service = request.credential
         caller = self.callers.find(key) if key else None
-        if caller is None:
-            return self._refuse_to_owner(request) if service in {"s3", ""} else None
-        for access in _expanded(request):
-            verdict = self.decide(caller, access)
-            if not verdict:
-                return refusal(request, verdict.message)
+        if caller is not None:
+            for access in _expanded(request):
+                verdict = self.decide(caller, access)
+                if not verdict:
+                    return refusal(request, verdict.message)
+        elif service in {"s3", ""}:
+            return self._refuse_to_owner(request)
+        if request.headers.get("x-amz-target") in _MACHINE_REQUESTS:
+            return self._refuse_machine(request)
         return None
+
+    def of(self, role_arn: str) -> May:
+        """Return what decides and records the calls that services make in one role's name."""
+        caller = session_of(role_arn, SESSION)
+
+        def may(action: str, resource: str = "*", context: Context | None = None) -> Verdict:
+            return self.decide(caller, Access(action, resource, context or {}))
+
+        return may
 
     def check(
         self,
@@ -80,8 +102,6 @@ class Authorizer:
         action: str,
         resource: str = "*",
         context: Context | None = None,
-        *,
-        session: str = SESSION,
     ) -> Verdict:
         """Decide and record a call that a service makes in a role's name without a request to this cloud.
 
@@ -93,10 +113,8 @@ class Authorizer:
             As in policies, such as ``logs:PutLogEvents``.
         resource : str
             The ARN that it acts on; ``*`` when it has none.
-        session : str
-            The name of the session, for the message.
         """
-        return self.decide(session_of(role_arn, session), Access(action, resource, context or {}))
+        return self.decide(session_of(role_arn, SESSION), Access(action, resource, context or {}))
 
     def trusts(self, role_arn: str, service: str, source_arn: str = "") -> bool:
         """Return whether a role exists and its trust policy lets an AWS service assume it.
@@ -109,7 +127,11 @@ class Authorizer:
             The resource for which it does; conditions ask for it as ``aws:SourceArn``.
         """
         keys = {"aws:SourceAccount": ACCOUNT_ID, **({"aws:SourceArn": source_arn} if source_arn else {})}
-        return self._trusts(role_arn, Principal(service=service), keys).allowed
+        allowed = self._trusts(role_arn, Principal(service=service), keys).allowed
+        if not allowed:
+            said = f"The role's trust policy does not let {service} assume it"
+            self.record.add(role_arn, "sts:AssumeRole", role_arn, allowed=False, message=said)
+        return allowed
 
     def decide(self, caller: Caller, access: Access) -> Verdict:
         """Decide and record one call."""
@@ -177,6 +199,18 @@ class Authorizer:
         # One that names only the account leaves it to the identity's policies.
         return denied if denied.explicit else evaluate([policy], action, resource, context, Principal(principal.arns))
 
+    def _refuse_machine(self, request: Request) -> Refusal | None:
+        role_arn = request.document.get("roleArn")
+        if not isinstance(role_arn, str):
+            return None
+        machine = request.document.get("stateMachineArn") or arn(
+            "states", f"stateMachine:{request.document.get('name')}"
+        )
+        if not self.trusts(role_arn, service_calls.STATES, str(machine)):
+            return refusal(request, UNTRUSTED_BY_STATES)
+        problem = service_calls.create_machine(self.of(role_arn), role_arn, request.document)
+        return refusal(request, problem) if problem else None
+
     def _refuse_to_owner(self, request: Request) -> Refusal | None:
         bucket, _ = s3_actions.split(request)
         if not bucket or self._bucket_policy(bucket) is None:
@@ -208,8 +242,10 @@ class Authorizer:
 
 
 def _expanded(request: Request) -> list[Access]:
-    """Return what a request does, and that reading an object which is not there shows that it is not."""
+    """Return what a request does, and what the service does of it in the caller's name."""
     found = accesses(request)
+    if request.headers.get("x-amz-target") == "SageMaker.CreateModelPackage":
+        return [*found, *(Access("s3:GetObject", artifact) for artifact in service_calls.artifacts(request.document))]
     if len(found) == 1 and found[0].action == "s3:GetObject":
         bucket, key = s3_actions.split(request)
         if not _has_object(bucket, key):

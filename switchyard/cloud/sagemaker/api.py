@@ -14,6 +14,7 @@ from typing import Any
 from botocore import xform_name
 
 from switchyard.cloud.account import arn
+from switchyard.cloud.iam.service_calls import SAGEMAKER
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import NotRunError, ResourceInUseError, SageMakerError, ValidationError
@@ -108,12 +109,21 @@ class SageMaker:
                 raise NotRunError(f"{operation} is not run by the local cloud; nothing has been started")
             request = json.loads(body or b"{}")
             validate(operation, request)
+            self._check_role(request)
             answer = self._handler(operation)(request)
         except SageMakerError as error:
             return error.status, json.dumps({"__type": error.code, "message": error.message}).encode()
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             return 400, json.dumps({"__type": "SerializationException", "message": str(error)}).encode()
         return 200, json.dumps(_without_nulls(_shaped(operation, answer)), default=_as_json).encode()
+
+    def _check_role(self, request: dict[str, Any]) -> None:
+        role_arn = request.get("RoleArn") or request.get("ExecutionRoleArn")
+        if role_arn and not self._context.identity.authorizer.trusts(role_arn, SAGEMAKER):
+            raise ValidationError(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                f"'{SAGEMAKER}' to assume the role."
+            )
 
     def job(self, job_arn: str) -> Job:
         """Return the job with that ARN.

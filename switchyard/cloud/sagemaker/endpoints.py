@@ -50,7 +50,10 @@ class Variant:
         self.weight: float = definition.get("InitialVariantWeight", 1.0)
         self.count: int = definition.get("InitialInstanceCount", 1)
         number = next(_numbers)
-        self.log = LogStream(f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{number:017x}")
+        may = context.identity.authorizer.of(model["ExecutionRoleArn"])
+        self.log = LogStream(
+            f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{number:017x}", may, looks_first=True
+        )
         container = Container(context.home / "containers" / f"endpoint-{endpoint}-{self.name}-{number}")
         self.server = ModelServer(context, model, container, self.log)
         self.forwarder: Forwarder

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchyard.cloud.iam.service_calls import May, pull_image
 from switchyard.cloud.processes import ProcessHost
 
 _SERVER = ("switchyard.cloud.sagemaker.model_server", "uvicorn", "uvicorn.protocols.http.httptools_impl")
@@ -39,14 +40,21 @@ class UnknownImageError(Exception):
     """No local runtime stands in for that image."""
 
 
-def runtime_for(image_uri: str) -> Runtime:
-    """Find the runtime for an image URI, whatever its registry, region and tag.
+def runtime_for(image_uri: str, may: May) -> Runtime:
+    """Pull an image: find the runtime for its URI, whatever its registry, region and tag.
+
+    Parameters
+    ----------
+    may : callable
+        Decides what the role may do in whose name it is pulled.
 
     Raises
     ------
     UnknownImageError
-        There is none.
+        There is none, or the role may not pull it.
     """
+    if denied := pull_image(may, image_uri):
+        raise UnknownImageError(f"ClientError: the image '{image_uri}' cannot be pulled: {denied}")
     repository = image_uri.rpartition("/")[2].partition(":")[0].partition("@")[0]
     if repository not in _BY_REPOSITORY:
         known = ", ".join(sorted(_BY_REPOSITORY))

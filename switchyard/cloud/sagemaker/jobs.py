@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from botocore import xform_name
 
 from switchyard.cloud.account import arn
+from switchyard.cloud.iam.service_calls import May
 from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import Process
 from switchyard.cloud.sagemaker.container import HOST, Container, python_command
@@ -64,7 +65,7 @@ class Job(ABC):
         self.status = "InProgress"
         self.failure_reason: str | None = None
         self.container = Container(context.home / "containers" / f"{xform_name(self.kind, '-')}-{self.name}")
-        self.log = LogStream(self.log_group, f"{self.name}/{HOST}-{int(time.time())}")
+        self.log = LogStream(self.log_group, f"{self.name}/{HOST}-{int(time.time())}", self.may, looks_first=True)
         self._ended = threading.Event()
         self._stop = threading.Event()
         self._process: Process | None = None
@@ -137,6 +138,11 @@ class Job(ABC):
     def client(self, service: str) -> Any:
         """Return an AWS client in the name of the job's role."""
         return self.context.identity.client(service, self.role_arn())
+
+    @property
+    def may(self) -> May:
+        """Decides and records what SageMaker does in the name of the job's role."""
+        return self.context.identity.authorizer.of(self.role_arn())
 
     def role_arn(self) -> str:
         """Return the role in whose name the job runs."""
@@ -218,6 +224,7 @@ class Job(ABC):
         if reason is not None:
             self.failure_reason = reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
         self.container.remove()
+        self.may("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"/aws/sagemaker/{self.kind}s"})
         with self._lock:
             self.ended_at = now()
             self.on_stage(status)

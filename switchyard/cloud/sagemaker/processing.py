@@ -31,7 +31,7 @@ class ProcessingJob(Job):
     def perform(self) -> None:
         """Download, run, upload."""
         application = self.request["AppSpecification"]
-        runtime = runtime_for(application["ImageUri"])
+        runtime = runtime_for(application["ImageUri"], self.may)
         command = [*application.get("ContainerEntrypoint", []), *application.get("ContainerArguments", [])]
         if not command:
             raise JobFailedError("ClientError: AppSpecification has no ContainerEntrypoint, and no image is run here")

@@ -63,7 +63,9 @@ class ModelServer:
             It could not be started; nothing of it is left running.
         """
         definition = primary_container(self._model)
-        runtime = runtime_for(definition["Image"])
+        runtime = runtime_for(
+            definition["Image"], self._context.identity.authorizer.of(self._model["ExecutionRoleArn"])
+        )
         environment = definition.get("Environment", {})
         self._lay_out(definition, environment)
         script = self._container.folder("code") / environment.get("SAGEMAKER_PROGRAM", "inference.py")

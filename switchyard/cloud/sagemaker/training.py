@@ -79,7 +79,7 @@ class TrainingJob(Job):
 
     def perform(self) -> None:
         """Download, train, upload."""
-        runtime = runtime_for(self.request["AlgorithmSpecification"]["TrainingImage"])
+        runtime = runtime_for(self.request["AlgorithmSpecification"]["TrainingImage"], self.may)
         self.on_stage("Downloading")
         hyperparameters = decoded_hyperparameters(self.request.get("HyperParameters", {}))
         program = hyperparameters.get("sagemaker_program")

@@ -171,6 +171,11 @@ class SageMakerTask(StateTaskServiceCallback):
         client = self.cloud.client_for("sagemaker", state_credentials.role_arn)
 
         def resolve() -> Any:
+            try:
+                client.list_tags(ResourceArn=arn)  # as Step Functions does, so that its role needs that permission
+            except ClientError:
+                getattr(client, job.stop)(**name)
+                raise
             while env.is_running():
                 if self.cloud.wait_for_job(arn, STOP_NOTICE_SECONDS):
                     break
