@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import iam, redrive
+from switchyard.commands import iam, logs, redrive
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -19,6 +19,7 @@ from switchyard.commands.shared import (
     examples,
     no_execution,
     print_json,
+    saved_run,
     show_run,
     target_of,
     watch_execution,
@@ -26,7 +27,7 @@ from switchyard.commands.shared import (
 from switchyard.errors import SwitchyardError, UsageError
 
 if TYPE_CHECKING:
-    from switchyard.executions.runs import SavedExecution
+    pass
 
 app = typer.Typer(
     name="switchyard",
@@ -166,7 +167,7 @@ def watch(context: typer.Context, execution: ExecutionName, as_json: AsJson = Fa
     cloud = connect(context.obj, or_none=True)
     if cloud is not None and (found := cloud.find_execution(execution)) is not None:
         watch_execution(cloud, found["executionArn"], as_json)
-    saved = _saved(execution)
+    saved = saved_run(execution)
     if saved is None or target_of(context).aws:
         raise no_execution(execution, cloud)
     from switchyard.executions.result import result_of
@@ -226,25 +227,7 @@ def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = Fal
 app.command("redrive", epilog=redrive.EPILOG)(redrive.redrive)
 
 
-@app.command(epilog=examples("switchyard logs nightly-42", "switchyard logs nightly-42 'Train model'"))
-def logs(
-    context: typer.Context,
-    execution: ExecutionName,
-    state: Annotated[str | None, typer.Argument(metavar="[STATE]", help="Only what this state logged.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print what the states of an execution logged: jobs, functions, endpoints."""
-    lines = _logs_of(context, execution, state)
-    if as_json:
-        print_json({"logs": lines})
-        return
-    for name, logged in lines.items():
-        if len(lines) > 1:
-            print(f"== {name} ==")
-        for line in logged:
-            print(line)
-    if not any(lines.values()):
-        print("nothing was logged", file=sys.stderr)
+app.command("logs", epilog=logs.EPILOG)(logs.logs)
 
 
 @app.command(
@@ -383,34 +366,6 @@ def render(
 
 
 # What the commands share
-
-
-def _saved(execution: str) -> SavedExecution | None:
-    from switchyard.executions.runs import saved_execution
-
-    return saved_execution(launcher.find_home(), execution)
-
-
-def _logs_of(context: typer.Context, execution: str, state: str | None) -> dict[str, list[str]]:
-    from switchyard.executions.following import read_new_events
-    from switchyard.executions.history import build_tree
-    from switchyard.executions.logs import saved_logs, state_logs
-    from switchyard.suggest import suggest
-
-    cloud = connect(context.obj, or_none=True)
-    found = cloud.find_execution(execution) if cloud is not None else None
-    saved = _saved(execution) if found is None and not target_of(context).aws else None
-    if found is not None:
-        known: dict[int, dict[str, Any]] = {}
-        read_new_events(cloud.client("stepfunctions"), found["executionArn"], known)
-        tree = build_tree(known.values())
-    elif saved is not None:
-        tree = saved.tree
-    else:
-        raise no_execution(execution, cloud)
-    if state is not None and state not in (names := {visit.name for visit in tree.visits()}):
-        raise UsageError(f"{execution} has entered no state {state!r}; {suggest(state, names, limit=30)}")
-    return saved_logs(saved, state) if saved else state_logs(cloud, execution.rsplit(":", 1)[-1], tree, state)
 
 
 def _row(name: str, execution: dict[str, Any]) -> dict[str, Any]:

@@ -521,6 +521,26 @@ def test_logs_come_from_the_files_of_a_past_run(call: Call, project: SampleProje
     assert call("logs", "past", "Train model") == (0, "epoch 1\ntrain.py: error: too few rows\n", "")
 
 
+def test_logs_follow_the_states_of_an_execution(call: Call, cloud: FakeCloud):
+    cloud.stepfunctions.add("live", "deployed")
+    code, out, _ = call("logs", "-f", "live")
+    assert code == 0
+    assert "[Train model] a line of /aws/sagemaker/TrainingJobs\n" in out
+    assert out.count("TrainingJobs") == 1
+    assert call("logs", "-f", "live", "Train model")[1] == "[Train model] a line of /aws/sagemaker/TrainingJobs\n"
+
+
+def test_logs_without_an_execution_follow_one_that_runs_or_say_so(call: Call, cloud: FakeCloud):
+    cloud.stepfunctions.add("done", "deployed")
+    code, _, err = call("logs")
+    assert code == 2
+    assert "--follow for the newest one that runs" in err
+    assert call("logs", "-f")[0] == 1
+    code, _, err = call("logs", "-f", "done", "--json")
+    assert code == 2
+    assert "give one of them" in err
+
+
 def test_logs_of_a_state_that_was_not_entered(call: Call, project: SampleProject):
     keep_run(project, "past", "training_failed")
     code, _, err = call("logs", "past", "Train")

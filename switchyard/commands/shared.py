@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from switchyard.aws.client import Cloud
     from switchyard.executions.result import RunResult
+    from switchyard.executions.runs import SavedExecution
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 ExecutionName = Annotated[str, typer.Argument(metavar="EXECUTION", help="An execution's name or ARN.")]
@@ -56,6 +57,13 @@ def no_execution(name: str, cloud: Cloud | None) -> UsageError:
     if cloud is not None:
         known |= {execution["name"] for execution in cloud.executions()}
     return UsageError(f"there is no execution {name!r}; {suggest(name, known, limit=5)}")
+
+
+def saved_run(execution: str) -> SavedExecution | None:
+    """Give what a past execution has left on this machine, if it has."""
+    from switchyard.executions.runs import saved_execution
+
+    return saved_execution(launcher.find_home(), execution)
 
 
 def watch_execution(cloud: Cloud, execution_arn: str, as_json: bool) -> None:

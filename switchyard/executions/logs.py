@@ -117,7 +117,16 @@ def readable(message: str) -> str:
         return message.rstrip("\n")
     shown = [str(line[key]) for key in ("timestamp", "level", "message") if line.get(key)]
     known = {"timestamp", "level", "message", "location", "service", "correlation_id", "sampling_rate"}
-    known |= {"cold_start", "xray_trace_id", "stack_trace", "exception", "exception_name"}
+    known |= {
+        "execution",
+        "recipe",
+        "state",
+        "cold_start",
+        "xray_trace_id",
+        "stack_trace",
+        "exception",
+        "exception_name",
+    }
     extra = [f"{key}={value}" for key, value in line.items() if key not in known and not key.startswith("function_")]
     text = " ".join([*shown, *extra])
     return f"{text}\n{line['exception']}" if line.get("exception") else text

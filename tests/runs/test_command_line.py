@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from switchyard.project import Project
-from tests.runs.conftest import add_recipe
+from tests.runs.conftest import Site, add_recipe
 
 HOUSING = ["crim", "zn", "indus", "chas", "nox", "age", "rm", "dis", "rad", "tax", "ptratio", "lstat", "medv"]
 
@@ -29,6 +29,30 @@ def switchyard(project: Project, *words: str, **environment: str) -> subprocess.
         check=False,
         stdin=subprocess.DEVNULL,
     )
+
+
+def test_logs_follow_a_run_until_it_has_ended(site: Site, project: Project) -> None:
+    slow = "import time\n\nprint('first line', flush=True)\ntime.sleep(1)\nraise SystemExit('the last line')\n"
+    add_recipe(project, "followed", scripts={"train.py": slow})
+    site.publish(project, "followed")
+    execution = site.start("followed", "followed-1")
+    done = switchyard(project, "logs", "--follow", AWS_ENDPOINT_URL=site.url)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "following followed-1\n"
+    lines = done.stdout.splitlines()
+    training = [line for line in lines if line.startswith("[Train model] ")]
+    assert training[0] == "[Train model] first line"
+    assert "the last line" in training[-1]
+    states = list(dict.fromkeys(line.partition("]")[0].lstrip("[") for line in lines))
+    assert states[0] == "Prepare run"
+    assert "Train model" in states
+    assert [line for line in lines if "_aws" in line or "RequestId" in line] == []
+    assert execution.wait()["status"] == "FAILED"
+    again = switchyard(project, "logs", "-f", "followed-1", "Train model", AWS_ENDPOINT_URL=site.url)
+    assert (again.returncode, again.stdout.splitlines()) == (0, training)
+    nothing = switchyard(project, "logs", "-f", AWS_ENDPOINT_URL=site.url)
+    assert nothing.returncode == 1
+    assert "no execution runs now" in nothing.stderr
 
 
 @pytest.fixture
