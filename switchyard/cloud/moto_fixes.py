@@ -70,6 +70,7 @@ def apply() -> None:
     renew_task_tokens()
     evaluate_bucket_policies()
     attach_managed_policies()
+    keep_policies_as_json()
     list_regions_once()
     list_services_once()
     read_service_descriptions_once()
@@ -441,6 +442,18 @@ def attach_managed_policies() -> None:
         return role
 
     Role.create_from_cloudformation_json = staticmethod(create_from_cloudformation_json)
+
+
+def keep_policies_as_json() -> None:
+    """GetRolePolicy answers for a template's role with Python's way to write a dictionary, which no client reads."""
+    from moto.iam.models import Role
+
+    original = Role.put_policy
+
+    def put_policy(self: Any, policy_name: str, policy_json: Any) -> None:
+        original(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
+
+    Role.put_policy = put_policy
 
 
 def list_regions_once() -> None:

@@ -69,6 +69,7 @@ def main(mended: bool) -> dict[str, Any]:
         "renew_task_tokens": cloud.tokens_of_two_tries,
         "evaluate_bucket_policies": cloud.reading_from_a_bucket_that_takes_only_tls,
         "attach_managed_policies": cloud.policies_of_aws_on_a_role,
+        "keep_policies_as_json": cloud.policy_of_a_template_s_role,
         "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
         "answer_cloudwatch": cloud.statistics_of_a_metric_that_is_another_one,
         "on_log_events": cloud.metric_of_a_log_line,
@@ -385,6 +386,15 @@ class Cloud:
         except ClientError as error:
             return [attached, error.response["Error"]["Code"]]
         return [attached, "attached"]
+
+    def policy_of_a_template_s_role(self) -> str:
+        from moto.iam.models import Role
+
+        policy = {"PolicyName": "P", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}}
+        properties = {"AssumeRolePolicyDocument": "{}", "Policies": [policy]}
+        Role.create_from_cloudformation_json("documented", {"Properties": properties}, "123456789012", "us-east-1")
+        answer = self._clients["iam"].get_role_policy(RoleName="documented", PolicyName="P")
+        return type(answer["PolicyDocument"]).__name__
 
     def lines_of_the_streams_with_a_prefix(self) -> Any:
         logs = self._clients["logs"]

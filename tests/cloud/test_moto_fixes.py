@@ -46,6 +46,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "renew_task_tokens": (1, 2),
     "evaluate_bucket_policies": ("403", "read"),
     "attach_managed_policies": ([[], "NoSuchEntity"], [["AWSLambdaBasicExecutionRole"], "attached"]),
+    "keep_policies_as_json": ("str", "dict"),
     "list_regions_once": (["sns", "sqs"], []),
     "list_services_once": (True, False),
     "read_service_descriptions_once": (True, False),

@@ -1,0 +1,303 @@
+"""Every statement of every role is needed: with all of them nothing is denied, without any one something fails."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatch
+from typing import Any
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+
+from switchyard.project import Project
+from tests.cloud.local_cloud import wait_until
+from tests.runs.conftest import ROOT, Site, add_recipe
+from tests.signed_http import send_signed
+
+Statement = tuple[str, str]  # a role's logical id and a Sid
+Calls = Counter[tuple[str, str]]  # a role's name and an action
+# What AWS too only loses when a service may not do it: the lines, the traces, the metrics, the message.
+LOSSES = (
+    "xray:*", "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents",
+    "cloudwatch:PutMetricData", "sns:Publish",
+)  # fmt: skip
+_numbers = itertools.count(1)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads a template, its intrinsic functions as nothing."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def statements() -> dict[Statement, list[str]]:
+    """Return the actions of each statement of each role in the template."""
+    resources = yaml.load((ROOT / "template.yaml").read_text(), _Loader)["Resources"]
+    return {
+        (role, statement["Sid"]): [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        for role, resource in resources.items()
+        if resource["Type"] == "AWS::IAM::Role"
+        for policy in resource["Properties"].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    }
+
+
+def _name(part: str) -> str:
+    return part
+
+
+STATEMENTS = statements()
+LOST = [
+    key
+    for key, actions in STATEMENTS.items()
+    if all(any(fnmatch(action, loss) for loss in LOSSES) for action in actions)
+]
+NEEDED = [key for key in STATEMENTS if key not in LOST]
+
+
+class Stack:
+    """The project's stack on the local cloud, its roles' policies and what they were denied."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        pages = site.client("cloudformation").get_paginator("list_stack_resources")
+        self._ids = {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for page in pages.paginate(StackName="switchyard")
+            for each in page["StackResourceSummaries"]
+        }
+        self._iam = site.client("iam")
+
+    def id(self, logical_id: str) -> str:
+        return self._ids[logical_id]
+
+    def denied(self) -> Calls:
+        with urllib.request.urlopen(f"{self.site.url}/_switchyard/iam") as answer:
+            identities = json.load(answer)["identities"]
+        return Counter(
+            {(each["name"], call["action"]): call["count"] for each in identities for call in each["denied"]}
+        )
+
+    @contextmanager
+    def without(self, role: str, sid: str) -> Iterator[None]:
+        """Take one statement out of a role's policies for a while."""
+        name = self.id(role)
+        for policy in self._iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            document = self._iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            kept = [statement for statement in document["Statement"] if statement["Sid"] != sid]
+            if len(kept) == len(document["Statement"]):
+                continue
+            if kept:
+                self._put(name, policy, {**document, "Statement": kept})
+            else:
+                self._iam.delete_role_policy(RoleName=name, PolicyName=policy)
+            try:
+                yield
+            finally:
+                self._put(name, policy, document)
+            return
+        raise AssertionError(f"{role} has no statement {sid}")
+
+    def _put(self, role: str, policy: str, document: dict[str, Any]) -> None:
+        self._iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+
+def deploys(stack: Stack) -> bool:
+    """A run deploys a model."""
+    description = stack.site.start("permitted", f"permitted-{next(_numbers)}").wait()
+    return description["status"] == "SUCCEEDED" and json.loads(description["output"])["status"] == "DEPLOYED"
+
+
+def beats_the_champion(stack: Stack) -> bool:
+    """A run compares its model with the champion, and leaves nothing of that."""
+    description = stack.site.start("permitted-contest", f"permitted-contest-{next(_numbers)}").wait()
+    left = [name for name in stack.site.made()["models"] if name.endswith("-champion")]
+    for name in left:
+        stack.site.client("sagemaker").delete_model(ModelName=name)
+    return description["status"] == "SUCCEEDED" and not left
+
+
+def fails_and_takes_back(stack: Stack) -> bool:
+    """A run fails once its endpoint is there, and takes back all that it made."""
+    before = stack.site.made()
+    description = stack.site.start("permitted-breaks", f"permitted-breaks-{next(_numbers)}").wait()
+    assert description["status"] == "FAILED"
+    left = {kind: sorted(set(names) - set(before[kind])) for kind, names in stack.site.made().items()}
+    sagemaker = stack.site.client("sagemaker")
+    for name in left["endpoints"]:
+        sagemaker.delete_endpoint(EndpointName=name)
+    for name in left["configs"]:
+        sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    for name in left["models"]:
+        sagemaker.delete_model(ModelName=name)
+    return not any(left.values())
+
+
+def cleans_up(stack: Stack) -> bool:
+    """The clean-up of a run that died ends well."""
+    dead = stack.site.start(
+        "permitted",
+        f"permitted-dead-{next(_numbers)}",
+        data=f"s3://{stack.site.outputs['DataBucketName']}/nothing/here",
+    )
+    died = dead.wait()
+    client = stack.site.client("stepfunctions")
+    detail = {"executionArn": dead.arn, "name": dead.name, "status": "ABORTED", "input": died["input"]}
+    started = client.start_execution(
+        stateMachineArn=stack.site.outputs["CleanUpStateMachineArn"], input=json.dumps(detail)
+    )["executionArn"]
+
+    def status() -> str:
+        now = client.describe_execution(executionArn=started)["status"]
+        return "" if now == "RUNNING" else now
+
+    return wait_until(status) == "SUCCEEDED"
+
+
+def is_cleaned_up_after_a_stop(stack: Stack) -> bool:
+    """A run that is stopped is followed by a clean-up."""
+    before = stack.denied()
+    run = stack.site.start("permitted", f"permitted-stopped-{next(_numbers)}")
+    client = stack.site.client("stepfunctions")
+    client.stop_execution(executionArn=run.arn, error="Enough", cause="it is late")
+
+    def clean_up() -> bool:
+        listed = client.list_executions(stateMachineArn=stack.site.outputs["CleanUpStateMachineArn"])["executions"]
+        return any(
+            json.loads(client.describe_execution(executionArn=each["executionArn"])["input"])["executionArn"] == run.arn
+            for each in listed
+        )
+
+    # The one or the other comes soon.
+    wait_until(lambda: clean_up() or (stack.denied() - before)[stack.id("RunDiedRuleRole"), "states:StartExecution"])
+    return clean_up()
+
+
+def answers_requests(stack: Stack) -> bool:
+    """The API starts, lists, shows and stops a run."""
+    api = f"{stack.site.url}/_aws/execute-api/{stack.site.outputs['RunsApiId']}/v1"
+    started = send_signed("POST", f"{api}/runs", {"recipe": "permitted"})
+    if started.status != 202:
+        return False
+    name = started.document["name"]
+    answers = [
+        send_signed(*request)
+        for request in (("GET", f"{api}/runs"), ("GET", f"{api}/runs/{name}"), ("DELETE", f"{api}/runs/{name}"))
+    ]
+    return [answer.status for answer in answers] == [200, 200, 202]
+
+
+def is_updated(machine: str) -> Callable[[Stack], bool]:
+    def updates(stack: Stack) -> bool:
+        """A state machine is deployed anew, as it is."""
+        client = stack.site.client("stepfunctions")
+        arn = stack.id(machine)
+        known = client.describe_state_machine(stateMachineArn=arn)
+        group = f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/vendedlogs/states/{known['name']}:*"
+        logging = {
+            "level": "ALL",
+            "includeExecutionData": True,
+            "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}],
+        }
+        try:
+            client.update_state_machine(
+                stateMachineArn=arn, definition=known["definition"], loggingConfiguration=logging,
+                roleArn=known["roleArn"],
+            )  # fmt: skip
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return False
+        return True
+
+    return updates
+
+
+# What shows that a statement is needed, where that is not a run that deploys: by role, or by one of its statements.
+SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
+    ("TrainAndDeployRole", "DeleteChampionModel"): beats_the_champion,
+    ("TrainAndDeployRole", "HearThatJobsEnd"): is_updated("TrainAndDeployStateMachine"),
+    ("TrainAndDeployRole", "DeliverLogs"): is_updated("TrainAndDeployStateMachine"),
+    ("CleanUpRole", "DeliverLogs"): is_updated("CleanUpStateMachine"),
+    "CleanUpRole": cleans_up,
+    "ReadRunRole": cleans_up,
+    "RollBackRole": fails_and_takes_back,
+    "RunDiedRuleRole": is_cleaned_up_after_a_stop,
+    "RunsApiRole": answers_requests,
+}
+
+
+def scenario(role: str, sid: str) -> Callable[[Stack], bool]:
+    return SHOWN_BY.get((role, sid)) or SHOWN_BY.get(role) or deploys
+
+
+@pytest.fixture(scope="module")
+def stack(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "template.yaml", folder)
+    for name in ("recipes", "training_code"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    project = Project(folder)
+    predict = (ROOT / "training_code/tabular_regression/inference.py").read_text()
+    broken = predict + (
+        "\n\nimport os\n\n_predict = predict_fn\n\n\ndef predict_fn(data, model):\n"
+        "    if not os.environ.get('SAGEMAKER_BATCH'):\n        raise RuntimeError('not today')\n"
+        "    return _predict(data, model)\n"
+    )
+    gate = {"metric": "rmse", "direction": "minimize", "threshold": 100}
+    add_recipe(project, "permitted")
+    add_recipe(project, "permitted-breaks", scripts={"inference.py": broken})
+    add_recipe(project, "permitted-contest", gate=[{**gate, "margin": 1}])
+    site.publish(project, "permitted", "permitted-breaks", "permitted-contest")
+    return Stack(site)
+
+
+@pytest.fixture(scope="module")
+def denied_with_all(stack: Stack) -> Calls:
+    """What is denied while everything is done once, with every statement in place."""
+    before = stack.denied()
+    assert beats_the_champion(stack)  # the first of its kind: there is no champion yet
+    for run in dict.fromkeys([deploys, *SHOWN_BY.values()]):
+        assert run(stack), run.__doc__
+    return stack.denied() - before
+
+
+@pytest.fixture(scope="module")
+def denied_without_losses(stack: Stack, denied_with_all: Calls) -> Calls:
+    """What is denied while everything is done once, without the statements whose lack only loses something."""
+    before = stack.denied()
+    with ExitStack() as taken:
+        for role, sid in LOST:
+            taken.enter_context(stack.without(role, sid))
+        for run in dict.fromkeys([deploys, *SHOWN_BY.values()]):
+            run(stack)
+    return stack.denied() - before
+
+
+def test_with_every_statement_nothing_is_denied(denied_with_all: Calls) -> None:
+    assert denied_with_all == Counter()
+
+
+@pytest.mark.parametrize(("role", "sid"), NEEDED, ids=_name)
+def test_without_a_statement_something_fails(stack: Stack, denied_with_all: Calls, role: str, sid: str) -> None:
+    before = stack.denied()
+    with stack.without(role, sid):
+        assert not scenario(role, sid)(stack)
+    denied = {action for name, action in stack.denied() - before if name == stack.id(role)}
+    assert any(fnmatch(action, allowed) for action in denied for allowed in STATEMENTS[role, sid]), denied
+
+
+@pytest.mark.parametrize(("role", "sid"), LOST, ids=_name)
+def test_without_a_statement_that_only_records_the_report_shows_it(
+    stack: Stack, denied_without_losses: Calls, role: str, sid: str
+) -> None:
+    denied = {action for name, action in denied_without_losses if name == stack.id(role)}
+    assert any(fnmatch(action, allowed) for action in denied for allowed in STATEMENTS[role, sid]), denied
