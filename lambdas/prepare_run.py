@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws import ClientError, client, error_code
@@ -11,7 +13,13 @@ from shared.errors import InvalidRun
 from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger, publish_metrics
 from shared.recipes import load_recipe
-from shared.run_request import PublishedRecipe, RunRequest, apply_overrides, parse_run_request
+from shared.run_request import (
+    PublishedRecipe,
+    RunRequest,
+    UploadedRunRequest,
+    apply_overrides,
+    parse_run_request,
+)
 from shared.run_state import Data, Names, Processing, RunState, StoppingCondition, Training, Transform
 from shared.s3 import S3Location, list_objects
 from shared.settings import PrepareRunSettings, read_settings
@@ -98,7 +106,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
             f"Recipe {recipe.name!r} has no data of its own: give the run its data, "
             '{"recipe": "' + recipe.name + '", "data": "s3://..."}.'
         )
-    data_set = find_data(data_uri)
+    data_set = find_upload(request) if isinstance(request, UploadedRunRequest) else find_data(data_uri)
     run_uri = f"s3://{settings.artifact_bucket}/{run_prefix(execution)}"
     state: RunState = {
         "recipe": recipe.name,
@@ -175,8 +183,37 @@ def find_data(uri: str) -> DataSet:
         through as they are: they can be retried, bad input cannot.
     """
     location = _data_location(uri)
-    try:
+    with _faults_of_input(uri):
         return _find_object(location) or _find_prefix(location.as_folder())
+
+
+def find_upload(request: UploadedRunRequest) -> DataSet:
+    """Look at the one object that an upload brought.
+
+    Raises
+    ------
+    InvalidRun
+        When it is no longer there, or something else is in its place.
+    """
+    location = _data_location(str(request.data))
+    with _faults_of_input(location.uri):
+        found = _find_object(location)
+    if found is None:
+        raise InvalidRun(f"The upload {location.uri!r} does not exist any more: it was deleted before the run read it.")
+    etag, _, version = found.hash.partition(":")
+    if (request.version_id or version) != version or (request.etag or etag) != etag:
+        raise InvalidRun(
+            f"The upload {location.uri!r} was replaced before the run read it: the object of this run had the ETag "
+            f"{request.etag} and the version {request.version_id}, now they are {etag} and {version or None}. "
+            "What is there now has a run of its own."
+        )
+    return found
+
+
+@contextlib.contextmanager
+def _faults_of_input(uri: str) -> Iterator[None]:
+    try:
+        yield
     except ClientError as error:
         if error_code(error) in {"NoSuchBucket", "PermanentRedirect", "301"}:
             raise InvalidRun(f"The data {uri!r} lies in a bucket that is not in this region.") from error

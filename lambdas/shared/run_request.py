@@ -19,7 +19,8 @@ ProcessingSeconds = Annotated[int, Field(ge=1, le=5 * 24 * 3600)]
 Seconds = Annotated[int, Field(ge=1, le=28 * 24 * 3600)]
 
 RECIPE_NAME = re.compile(r"[a-z0-9](-?[a-z0-9]){0,31}")
-_UPLOAD_KEY = re.compile(r"incoming/(?P<recipe>[^/]+)/.+", re.DOTALL)
+# A key that ends in a slash is a folder's marker.
+_UPLOAD_KEY = re.compile(r"incoming/(?P<recipe>[^/]+)/(.*[^/])", re.DOTALL)
 
 
 class _Input(BaseModel):
@@ -89,6 +90,13 @@ class RunRequest(_Input):
     recipe: str
     data: str | None = None
     overrides: Overrides | None = None
+
+
+class UploadedRunRequest(RunRequest):
+    """What an upload asks for: a run on the very object that was uploaded, and no other that came to its place."""
+
+    etag: str | None = None
+    version_id: str | None = None
 
 
 class Instance(BaseModel):
@@ -196,22 +204,49 @@ class PublishedRecipe(BaseModel):
     content_types: ContentTypes = ContentTypes()
 
 
-class _Bucket(BaseModel):
-    name: str
+class Bucket(BaseModel):
+    """``detail.bucket`` of an upload."""
+
+    name: Annotated[str, Field(min_length=1)]
 
 
-class _Object(BaseModel):
-    key: str
+class UploadedObject(BaseModel):
+    """``detail.object`` of an upload; an unversioned bucket's has no version."""
+
+    key: Annotated[str, Field(min_length=1)]
+    etag: str | None = None
+    version_id: str | None = Field(default=None, alias="version-id")
 
 
-class _ObjectCreatedDetail(BaseModel):
-    bucket: _Bucket
-    object: _Object
+class UploadDetail(BaseModel):
+    """``detail`` of an upload: what stays the same when S3 or EventBridge deliver the event again."""
+
+    bucket: Bucket
+    object: UploadedObject
 
 
-class _ObjectCreated(BaseModel):
+class Upload(BaseModel):
+    """S3's "Object Created" event, as EventBridge delivers it."""
+
     source: Literal["aws.s3"]
-    detail: _ObjectCreatedDetail
+    detail_type: Literal["Object Created"] = Field(default="Object Created", alias="detail-type")
+    detail: UploadDetail
+
+    def recipe(self) -> str:
+        """Give the recipe that the key names.
+
+        Raises
+        ------
+        InvalidRun
+            When the key is none of ``incoming/<recipe>/<file>``.
+        """
+        bucket, key = self.detail.bucket.name, self.detail.object.key
+        match = _UPLOAD_KEY.fullmatch(key)
+        if match is None:
+            raise InvalidRun(
+                f"Object {key!r} in bucket {bucket!r} starts no run: expected a key incoming/<recipe>/<file>."
+            )
+        return match["recipe"]
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -231,8 +266,19 @@ def parse_run_request(document: Any) -> RunRequest:
             '{"recipe": "diabetes"}, or an S3 "Object Created" event from EventBridge.'
         )
     if "detail" in document or "detail-type" in document:
-        return _from_upload(parse(_ObjectCreated, document, "The input, an EventBridge event,"))
+        return _from_upload(parse_upload(document, "The input, an EventBridge event,"))
     return parse(RunRequest, document, "The input")
+
+
+def parse_upload(document: Any, what: str) -> Upload:
+    """Read S3's "Object Created" event.
+
+    Raises
+    ------
+    InvalidRun
+        When it is none, naming each key that is wrong.
+    """
+    return parse(Upload, document, what)
 
 
 def parse(model: type[Model], document: Any, what: str) -> Model:
@@ -264,12 +310,14 @@ def apply_overrides(recipe: PublishedRecipe, overrides: Overrides) -> PublishedR
     return parse(PublishedRecipe, merged, f"Recipe {recipe.name!r} with the run's overrides")
 
 
-def _from_upload(event: _ObjectCreated) -> RunRequest:
-    bucket, key = event.detail.bucket.name, event.detail.object.key
-    match = _UPLOAD_KEY.fullmatch(key)
-    if match is None:
-        raise InvalidRun(f"Object {key!r} in bucket {bucket!r} starts no run: expected a key incoming/<recipe>/<file>.")
-    return RunRequest(recipe=match["recipe"], data=f"s3://{bucket}/{key}")
+def _from_upload(event: Upload) -> UploadedRunRequest:
+    uploaded = event.detail.object
+    return UploadedRunRequest(
+        recipe=event.recipe(),
+        data=f"s3://{event.detail.bucket.name}/{uploaded.key}",
+        etag=uploaded.etag,
+        version_id=uploaded.version_id,
+    )
 
 
 def _check_hyperparameter(name: str, value: Any, recipe: PublishedRecipe) -> None:

@@ -17,6 +17,12 @@ class PrepareRunSettings(BaseModel):
     region: str = Field(validation_alias="AWS_REGION")  # Lambda itself sets it
 
 
+class StartRunSettings(BaseModel):
+    """Environment of StartRunFunction."""
+
+    state_machine_arn: str = Field(validation_alias="STATE_MACHINE_ARN")
+
+
 class NotifySettings(BaseModel):
     """Environment of NotifyFunction."""
 

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "PROJECT_NAME": "switchyard",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:switchyard-notifications",
     "EXECUTION_URL": "https://console/#/executions/",
+    "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:switchyard-train-and-deploy",
     "POWERTOOLS_SERVICE_NAME": "switchyard",
     "POWERTOOLS_METRICS_NAMESPACE": "Switchyard",
 }

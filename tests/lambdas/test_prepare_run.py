@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -140,10 +141,21 @@ def test_a_repeated_start_is_the_same_run(published: Any, prepare: Prepare) -> N
     assert prepare(execution="diabetes-2")["names"] != prepare()["names"]
 
 
+def uploaded(s3: Any, upload: dict[str, Any], body: bytes = b"a,b\n1,2\n") -> dict[str, Any]:
+    """Put an object where an upload's event says, and the object's ETag and version into the event."""
+    detail = upload["detail"]
+    put = s3.put_object(Bucket=detail["bucket"]["name"], Key=detail["object"]["key"], Body=body)
+    detail["object"] = {**detail["object"], "etag": put["ETag"].strip('"')}
+    detail["object"].pop("version-id", None)
+    if "VersionId" in put:
+        detail["object"]["version-id"] = put["VersionId"]
+    return upload
+
+
 def test_an_upload_starts_its_folders_recipe_with_the_object(published: Any, prepare: Prepare, event: Read) -> None:
-    published.put_object(Bucket="switchyard-data", Key="incoming/diabetes/2026/july.csv", Body=b"a,b\n1,2\n")
+    upload = uploaded(published, event("s3_object_created"))
     execution = "17793124-05d4-b198-2fde-7ededc63b103_d95d8b68-6e87-4c6f-9f2e-6b07b6a9d4c1"
-    state = prepare(event("s3_object_created"), execution=execution)
+    state = prepare(upload, execution=execution)
     assert state["recipe"] == "diabetes"
     assert state["data"]["uri"] == "s3://switchyard-data/incoming/diabetes/2026/july.csv"
     assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", state["names"]["training_job"])
@@ -155,16 +167,45 @@ def test_an_upload_starts_its_folders_recipe_with_the_object(published: Any, pre
 def test_an_uploads_key_is_taken_as_it_is(published: Any, prepare: Prepare, event: Read, key: str) -> None:
     upload = event("s3_object_created")
     upload["detail"]["object"]["key"] = key
-    published.put_object(Bucket="switchyard-data", Key=key, Body=b"a,b\n1,2\n")
-    assert prepare(upload)["data"]["uri"] == f"s3://switchyard-data/{key}"
+    assert prepare(uploaded(published, upload))["data"]["uri"] == f"s3://switchyard-data/{key}"
 
 
 def test_an_upload_that_was_deleted_meanwhile_is_named(published: Any, prepare: Prepare, event: Read) -> None:
-    with pytest.raises(InvalidRun, match=r"'s3://.*/incoming/diabetes/2026/july.csv' does not exist"):
+    # What lies below the key, as if it were a folder, is not what was uploaded.
+    published.put_object(Bucket="switchyard-data", Key="incoming/diabetes/2026/july.csv/other.csv", Body=b"1")
+    with pytest.raises(InvalidRun, match=r"july.csv' does not exist any more: it was deleted before the run read it"):
         prepare(event("s3_object_created"))
 
 
-@pytest.mark.parametrize("key", ["other/diabetes/a.csv", "incoming/a.csv", "incoming/diabetes/"])
+def test_an_upload_that_was_replaced_meanwhile_is_left_to_the_later_run(
+    published: Any, prepare: Prepare, event: Read
+) -> None:
+    published.put_bucket_versioning(Bucket="switchyard-data", VersioningConfiguration={"Status": "Enabled"})
+    first = copy.deepcopy(uploaded(published, event("s3_object_created")))
+    second = uploaded(published, event("s3_object_created"))
+    with pytest.raises(
+        InvalidRun, match=r"was replaced before the run read it.*What is there now has a run of its own"
+    ):
+        prepare(first)
+    assert prepare(second)["data"]["uri"] == "s3://switchyard-data/incoming/diabetes/2026/july.csv"
+
+
+def test_an_upload_to_an_unversioned_bucket_is_told_by_its_etag(published: Any, prepare: Prepare, event: Read) -> None:
+    first = copy.deepcopy(uploaded(published, event("s3_object_created")))
+    assert prepare(first)["recipe"] == "diabetes"
+    uploaded(published, event("s3_object_created"), b"a,b\n3,4\n")
+    with pytest.raises(InvalidRun, match=f"had the ETag {first['detail']['object']['etag']}"):
+        prepare(first)
+
+
+def test_a_run_s_input_cannot_pose_as_an_upload(prepare: Prepare) -> None:
+    with pytest.raises(InvalidRun, match=r"etag is not known \(known: data, overrides, recipe\)"):
+        prepare({"recipe": "diabetes", "etag": "x"})
+
+
+@pytest.mark.parametrize(
+    "key", ["other/diabetes/a.csv", "incoming/a.csv", "incoming/diabetes/", "incoming/diabetes/folder/"]
+)
 def test_an_upload_elsewhere_starts_nothing(prepare: Prepare, event: Read, key: str) -> None:
     upload = event("s3_object_created")
     upload["detail"]["object"]["key"] = key

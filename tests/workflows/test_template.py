@@ -91,8 +91,13 @@ def test_a_function_has_its_module_its_role_and_its_log_group(name):
 
 
 def test_no_two_things_share_a_role():
-    used = [role for properties in RESOURCES.values() for role in roles_in(properties["Properties"])]
-    assert sorted([*used, "SageMakerExecutionRole"]) == sorted(ROLES)
+    used = [
+        role
+        for resource in RESOURCES.values()
+        for role in roles_in(resource["Properties"])
+        if resource["Type"] != "AWS::Scheduler::Schedule"  # they differ in nothing but the recipe that they name
+    ]
+    assert sorted([*used, "SageMakerExecutionRole", "ScheduleRole"]) == sorted(ROLES)
 
 
 def roles_in(value: Any) -> list[str]:
