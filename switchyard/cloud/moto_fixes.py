@@ -851,3 +851,69 @@ def tell_of_objects(listener: Callable[[str, Any, Any], None]) -> None:
 
     notifications.send_event = send_event
     S3Backend.delete_object = delete
+
+
+def tell_of_schedules(check: Callable[[str, str], None], changed: Callable[[], None]) -> None:
+    """Schedules never fire, wrong ones are taken, and an update drops what happens after their completion.
+
+    Parameters
+    ----------
+    check : callable
+        Given an expression and a time zone, raises ValueError if they are none.
+    changed : callable
+        Told whenever a schedule, or a rule that may be one, is not what it was.
+    """
+    from moto.events.models import EventsBackend
+    from moto.scheduler.exceptions import ScheduleGroupNotFound, ValidationException
+    from moto.scheduler.models import EventBridgeSchedulerBackend
+    from moto.scheduler.responses import EventBridgeSchedulerResponse
+
+    def telling(original: Callable[..., Any]) -> Callable[..., Any]:
+        def tell(*arguments: Any, **options: Any) -> Any:
+            answer = original(*arguments, **options)
+            changed()
+            return answer
+
+        return tell
+
+    def checking(original: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(self: Any, **options: Any) -> Any:
+            try:
+                check(options["schedule_expression"] or "", options["schedule_expression_timezone"] or "UTC")
+            except ValueError as error:
+                raise ValidationException(str(error)) from None
+            if (options["group_name"] or "default") not in self.schedule_groups:
+                raise ScheduleGroupNotFound(options["group_name"])
+            return original(self, **options)
+
+        return checked
+
+    update = EventBridgeSchedulerResponse.update_schedule
+
+    def update_schedule(self: Any) -> str:
+        answer: str = update(self)
+        name = self.uri.split("?")[0].split("/")[-1]
+        schedule = self.scheduler_backend.get_schedule(self._get_param("GroupName"), name)
+        schedule.action_after_completion = self._get_param("ActionAfterCompletion")
+        return answer
+
+    put_rule = EventsBackend.put_rule
+
+    def put_checked_rule(self: Any, *arguments: Any, **options: Any) -> Any:
+        from moto.events.exceptions import ValidationException as InvalidRule
+
+        if expression := options.get("scheduled_expression"):
+            try:
+                check(expression, "UTC")
+            except ValueError:
+                raise InvalidRule("Parameter ScheduleExpression is not valid.") from None
+        return put_rule(self, *arguments, **options)
+
+    EventsBackend.put_rule = telling(put_checked_rule)
+    for name in ("delete_rule", "disable_rule", "enable_rule"):
+        setattr(EventsBackend, name, telling(getattr(EventsBackend, name)))
+    for name in ("create_schedule", "update_schedule"):
+        setattr(EventBridgeSchedulerBackend, name, telling(checking(getattr(EventBridgeSchedulerBackend, name))))
+    for name in ("delete_schedule", "delete_schedule_group"):
+        setattr(EventBridgeSchedulerBackend, name, telling(getattr(EventBridgeSchedulerBackend, name)))
+    EventBridgeSchedulerResponse.update_schedule = update_schedule

@@ -27,15 +27,17 @@ def main(mended: bool) -> dict[str, Any]:
     seen["execute_state_machines"] = a_machine_of_cloudformation_can_be_started()
     ended: list[str] = []
     told: list[str] = []
+    schedules: list[bool] = []
     if mended:
         from switchyard.cloud import monitoring, moto_fixes
-        from switchyard.cloud.events import patterns, transform
+        from switchyard.cloud.events import expressions, patterns, transform
 
         # It uses what mends CloudWatch, queues and log groups.
         monitoring.install(0.01, lambda *_: None, lambda *_: None)
         moto_fixes.scale_time(0.01)
         moto_fixes.on_execution_end(lambda execution: ended.append(execution.name))
         moto_fixes.deliver_events(lambda entries, is_owner: [{"EventId": "1"} for _ in entries], lambda *_: None)
+        moto_fixes.tell_of_schedules(expressions.parse, lambda: schedules.append(True))
         moto_fixes.check_event_patterns(patterns.parse, transform.check)
         moto_fixes.tell_of_objects(
             lambda happened, bucket, _: (
@@ -83,6 +85,7 @@ def main(mended: bool) -> dict[str, Any]:
         "call_through": cloud.caller_of_a_task,
         "deliver_events": cloud.messages_of_a_disabled_rule,
         "check_event_patterns": cloud.a_rule_with_an_operator_that_there_is_not,
+        "tell_of_schedules": lambda: [cloud.a_schedule_of_nonsense(), len(schedules) > 0],
         "tell_of_objects": lambda: cloud.changes_of_an_object_in_parts() or told,
     }
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
@@ -228,7 +231,7 @@ class Cloud:
             "aws_secret_access_key": "test",
             "config": Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
         }
-        services = ("stepfunctions", "s3", "logs", "sqs", "events", "iam", "cloudwatch")
+        services = ("stepfunctions", "s3", "logs", "sqs", "events", "scheduler", "iam", "cloudwatch")
         self._clients = {service: boto3.client(service, **options) for service in services}
         self._states = self._clients["stepfunctions"]
         if mended:
@@ -496,6 +499,24 @@ class Cloud:
         except ClientError as error:
             return str(error.response["Error"]["Code"])
         return "taken"
+
+    def a_schedule_of_nonsense(self) -> str:
+        from botocore.exceptions import ClientError
+
+        scheduler = self._clients["scheduler"]
+        answers = []
+        for name, expression in (("right", "rate(1 day)"), ("wrong", "now and then")):
+            try:
+                scheduler.create_schedule(
+                    Name=name,
+                    ScheduleExpression=expression,
+                    FlexibleTimeWindow={"Mode": "OFF"},
+                    Target={"Arn": _queue_arn("events"), "RoleArn": ROLE},
+                )
+                answers.append("taken")
+            except ClientError as error:
+                answers.append(error.response["Error"]["Code"])
+        return " ".join(answers)
 
     def changes_of_an_object_in_parts(self) -> list[str]:
         s3, sqs = self._clients["s3"], self._clients["sqs"]

@@ -73,6 +73,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "on_execution_end": (False, True),
     "deliver_events": (1, 0),
     "check_event_patterns": ("taken", "InvalidEventPatternException"),
+    "tell_of_schedules": (["taken taken", False], ["taken ValidationException", True]),
     "tell_of_objects": (
         ["ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload"],
         ["ObjectCreated:CompleteMultipartUpload", "ObjectRemoved:DeleteMarkerCreated"],

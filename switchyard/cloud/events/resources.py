@@ -5,6 +5,7 @@ Source: AWS::Events, AWS::Scheduler, AWS::SQS, AWS::SNS (AWS CloudFormation Temp
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -21,6 +22,8 @@ def creators(stack_name: str) -> Creators:
         "AWS::Events::EventBusPolicy": makers.event_bus_policy,
         "AWS::Events::Rule": makers.rule,
         "AWS::SNS::TopicPolicy": makers.topic_policy,
+        "AWS::Scheduler::Schedule": makers.schedule,
+        "AWS::Scheduler::ScheduleGroup": makers.schedule_group,
         "AWS::SQS::Queue": makers.queue,
         "AWS::SQS::QueuePolicy": makers.queue_policy,
     }
@@ -63,6 +66,32 @@ class _Makers:
         rule = _made(logical_id, make)
         physical = name if rule.event_bus_name == "default" else f"{rule.event_bus_name}|{name}"
         return Created(physical, {"Arn": rule.arn}.__getitem__)
+
+    def schedule(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        name = properties.get("Name") or self._name(logical_id)[-64:]
+        schedule = _made(
+            logical_id,
+            lambda: _scheduler().create_schedule(
+                name=name,
+                group_name=properties.get("GroupName"),
+                description=properties.get("Description"),
+                schedule_expression=properties["ScheduleExpression"],
+                schedule_expression_timezone=properties.get("ScheduleExpressionTimezone"),
+                flexible_time_window=properties["FlexibleTimeWindow"],
+                target=dict(properties["Target"]),
+                state=properties.get("State"),
+                kms_key_arn=properties.get("KmsKeyArn"),
+                start_date=_epoch(properties.get("StartDate")),
+                end_date=_epoch(properties.get("EndDate")),
+                action_after_completion=properties.get("ActionAfterCompletion"),
+            ),
+        )
+        return Created(name, {"Arn": schedule.arn}.__getitem__)
+
+    def schedule_group(self, logical_id: str, properties: dict[str, Any]) -> Created:
+        name = properties.get("Name") or self._name(logical_id)[-64:]
+        group = _made(logical_id, lambda: _scheduler().create_schedule_group(name, properties.get("Tags", [])))
+        return Created(name, {"Arn": group.arn, "State": "ACTIVE"}.__getitem__)
 
     def queue(self, logical_id: str, properties: dict[str, Any]) -> Created:
         is_fifo = str(properties.get("FifoQueue", "false")).lower() == "true"
@@ -107,6 +136,14 @@ def _made(logical_id: str, make: Any) -> Any:
         raise TemplateError(f"{logical_id} was refused: {getattr(error, 'message', None) or error}") from None
 
 
+def _epoch(text: Any) -> float | None:
+    """Turn a template's time into what the API takes."""
+    if not text:
+        return None
+    moment = datetime.datetime.fromisoformat(str(text))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+
+
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -115,6 +152,12 @@ def _events() -> Any:
     from moto.events.models import events_backends
 
     return events_backends[ACCOUNT_ID][REGION]
+
+
+def _scheduler() -> Any:
+    from moto.scheduler.models import scheduler_backends
+
+    return scheduler_backends[ACCOUNT_ID][REGION]
 
 
 def _sqs() -> Any:

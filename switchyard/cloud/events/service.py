@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from switchyard.cloud import moto_fixes
-from switchyard.cloud.events import attach, patterns, resources, transform
+from switchyard.cloud.events import attach, patterns, resources, schedules, transform
 from switchyard.cloud.events.bus import Bus
 from switchyard.cloud.events.delivery import Deliveries
 from switchyard.cloud.events.objects import Objects
+from switchyard.cloud.events.schedules import Schedules
 from switchyard.cloud.events.targets import Targets
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.later import Later
@@ -43,6 +44,8 @@ class Events:
         moto_fixes.deliver_events(self.bus.put, self.bus.offer)
         moto_fixes.check_event_patterns(patterns.parse, transform.check)
         moto_fixes.tell_of_objects(objects.changed)
+        self._schedules = Schedules(self.bus, deliveries, targets)
+        moto_fixes.tell_of_schedules(schedules.check, self._schedules.change)
         attach(self)
 
     def creators(self, stack_name: str) -> Creators:
@@ -52,4 +55,5 @@ class Events:
     def close(self) -> None:
         """Deliver nothing more."""
         attach(None)
+        self._schedules.close()
         self._later.close()
