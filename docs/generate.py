@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -17,8 +19,14 @@ def page() -> str:
     os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100", NO_COLOR="1")
     from switchyard.cli import app
 
-    commands = list(getattr(get_command(app), "commands", {}))
-    return "".join([HEAD, _section([]), *(_section([command]) for command in commands)])
+    return "".join([HEAD, *(_section(command) for command in _commands(get_command(app)))])
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Yield each command, and the commands of each group behind it."""
+    yield list(path)
+    for name, command in getattr(group, "commands", {}).items():
+        yield from _commands(command, (*path, name))
 
 
 def _section(command: list[str]) -> str:

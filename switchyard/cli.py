@@ -11,6 +11,7 @@ import typer
 from switchyard import launcher
 from switchyard.aws.target import Target
 from switchyard.commands import iam, logs, redrive
+from switchyard.commands import events, iam, redrive
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -225,6 +226,7 @@ def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = Fal
 
 
 app.command("redrive", epilog=redrive.EPILOG)(redrive.redrive)
+app.add_typer(events.app, name="events")
 
 
 app.command("logs", epilog=logs.EPILOG)(logs.logs)
@@ -265,6 +267,7 @@ def invoke(
     epilog=examples(
         "switchyard up",
         "switchyard up --port 4600 --time-scale 1",
+        "switchyard up --parameter 'DiabetesSchedule=rate(1 hour)'",
         "switchyard up --template ../other-project/template.yaml",
         "AWS_ENDPOINT_URL=http://127.0.0.1:4599 aws s3 ls",
     )
@@ -280,11 +283,15 @@ def up(
         float,
         typer.Option(min=0, help="The factor on waits and retry intervals; 1 is as slow as AWS."),
     ] = launcher.DEFAULT_TIME_SCALE,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the template; can be repeated."),
+    ] = None,
 ) -> None:
     """Run the local cloud until Ctrl-C, for any AWS client to use."""
     from switchyard.up import up as run_cloud
 
-    run_cloud(port=port, template=template, time_scale=time_scale)
+    run_cloud(port=port, template=template, time_scale=time_scale, parameters=tuple(parameters or ()))
 
 
 app.add_typer(iam.app)

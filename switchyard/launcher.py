@@ -239,6 +239,7 @@ def start_cloud(
     port: int = 0,
     time_scale: float = DEFAULT_TIME_SCALE,
     warm: Sequence[str] = (),
+    parameters: Sequence[str] = (),
 ) -> ChildCloud:
     """Start a local cloud, without waiting for it.
 
@@ -254,6 +255,8 @@ def start_cloud(
         The factor on waits and retry intervals.
     warm
         Frameworks whose libraries it should import at once, such as `scikit-learn`.
+    parameters
+        The template's, each as NAME=VALUE.
     """
     import tempfile
 
@@ -266,6 +269,8 @@ def start_cloud(
     command += ["--port", str(port), "--time-scale", str(time_scale)]
     for framework in warm:
         command += ["--warm", framework]
+    for parameter in parameters:
+        command += ["--parameter", parameter]
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - it is read when the cloud does not start
     # A session of its own: Ctrl-C is for this process, which then ends the cloud in good order.
     process = subprocess.Popen(

@@ -18,12 +18,12 @@ from switchyard.project import Project
 from switchyard.publishing.publish import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from switchyard.aws.client import Cloud
 
 
-def up(*, port: int, template: Path | None, time_scale: float) -> None:
+def up(*, port: int, template: Path | None, time_scale: float, parameters: Sequence[str] = ()) -> None:
     """Run the local cloud until Ctrl-C.
 
     Parameters
@@ -34,12 +34,17 @@ def up(*, port: int, template: Path | None, time_scale: float) -> None:
         The SAM template; None for the project's.
     time_scale
         The factor on waits and retry intervals.
+    parameters
+        The template's, each as NAME=VALUE.
 
     Raises
     ------
     UsageError
-        When the port is taken, there is no template, or a cloud runs here already.
+        When a parameter has no =, the port is taken, there is no template, or a cloud runs here already.
     """
+    for parameter in parameters:
+        if "=" not in parameter:
+            raise UsageError(f"--parameter {parameter}: expected NAME=VALUE")
     home = find_home()
     project = None
     if template is None:
@@ -51,7 +56,9 @@ def up(*, port: int, template: Path | None, time_scale: float) -> None:
     console = Console(highlight=False)
     # Whoever ends it by SIGTERM, such as a service manager, gets what Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    child = start_cloud(home, template.resolve(), port=port, time_scale=time_scale, warm=["scikit-learn"])
+    child = start_cloud(
+        home, template.resolve(), port=port, time_scale=time_scale, warm=["scikit-learn"], parameters=parameters
+    )
     try:
         with console.status("Starting the local cloud …") if console.is_terminal else contextlib.nullcontext():
             running = child.wait_until_ready()

@@ -18,13 +18,15 @@ from typing import Any
 from switchyard.cloud.account import ACCOUNT_ID, REGION
 from switchyard.cloud.events.bus import Bus, new_event
 from switchyard.cloud.events.delivery import Deliveries, GivenUp, RetryPolicy
-from switchyard.cloud.events.expressions import Rate, parse
+from switchyard.cloud.events.expressions import At, Rate, parse
 from switchyard.cloud.events.targets import Caller, TargetError, Targets
 from switchyard.cloud.events.timetable import Plan, Timetable
 
 LOG = logging.getLogger(__name__)
 SERVICE = "scheduler.amazonaws.com"
-# A rate without a start begins at once, with the precision of a minute that Scheduler has for all.
+# Seconds.
+PRECISION = 60.0
+# A rate without a start begins at once, which is within that precision too.
 TAKE_UP = datetime.timedelta(seconds=5)
 # The wall clock may be set, or the machine may sleep.
 LONGEST_SLEEP = 30.0
@@ -199,13 +201,17 @@ def _plan(schedule: Any) -> Plan:
     start = _time(schedule.start_date) if schedule.start_date else None
     window = schedule.flexible_time_window or {}
     minutes = window.get("MaximumWindowInMinutes", 0) if window.get("Mode") == "FLEXIBLE" else 0
+    expression = parse(text, zone)
+    # What was to happen once, in the minute that has just passed, still does: that is Scheduler's precision.
+    late = PRECISION if isinstance(expression, At) else 0.0
     return Plan(
-        parse(text, zone),
+        expression,
         f"{text} {zone} {start} {changed}",
         start or changed + TAKE_UP,
-        max(start, changed) if start else changed,
+        (max(start, changed) if start else changed) - datetime.timedelta(seconds=late),
         _time(schedule.end_date) if schedule.end_date else None,
         float(minutes) * 60,
+        late,
     )
 
 

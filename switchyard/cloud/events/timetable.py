@@ -30,6 +30,8 @@ class Plan:
         Nothing is due after.
     window : float
         Seconds within which it may be due after its time.
+    late : float
+        Seconds by which a time may have passed before the plan was known.
     """
 
     expression: Expression = field(compare=False)
@@ -38,6 +40,7 @@ class Plan:
     begin: datetime.datetime = field(compare=False)
     end: datetime.datetime | None = None
     window: float = 0.0
+    late: float = 0.0
 
     def next_after(self, moment: datetime.datetime) -> datetime.datetime | None:
         """Return the first time after a moment."""
@@ -67,7 +70,7 @@ class Timetable:
         for key, plan in plans.items():
             if self._plans.get(key) != plan:
                 self._plans[key] = plan
-                self._enter(key, plan, now - _TICK)
+                self._enter(key, plan, now - datetime.timedelta(seconds=plan.late) - _TICK)
 
     def next_due(self) -> datetime.datetime | None:
         """Return when the next one is due."""

@@ -189,6 +189,15 @@ def test_what_was_due_several_times_while_the_machine_slept_is_due_once() -> Non
     assert table.next_due() == at("2026-01-01T05:01")
 
 
+def test_what_has_just_passed_is_still_due_if_it_may_be_late() -> None:
+    table = Timetable()
+    begin = BEGIN - datetime.timedelta(minutes=1)
+    passed = "at(2025-12-31T23:59:30)"
+    table.update({"late": plan(passed, begin=begin, late=60), "never": plan(passed, begin=begin)}, BEGIN)
+    assert table.take(BEGIN) == [("late", at("2025-12-31T23:59:30"))]
+    assert table.next_due() is None
+
+
 def test_an_unchanged_plan_keeps_its_time_and_a_changed_one_does_not() -> None:
     table = Timetable()
     table.update({"a": plan("rate(10 minutes)", anchor=at("2026-01-01T00:07"))}, BEGIN)

@@ -23,7 +23,7 @@ def arn_of(events: EventCloud, queue: str) -> str:
 
 
 def soon() -> str:
-    moment = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=1.5)
+    moment = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=1)
     return f"at({moment:%Y-%m-%dT%H:%M:%S})"
 
 
