@@ -10,8 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import iam, logs, redrive
-from switchyard.commands import events, iam, redrive
+from switchyard.commands import events, iam, logs, redrive
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
