@@ -6,8 +6,8 @@ import logging
 import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from switchyard.cloud import metrics
@@ -95,11 +95,14 @@ class Monitor:
         """Put what was recorded and logged into the store; a query sees all that came before it."""
         with self._taking:
             now = self.clock()
-            while self._inbox.samples:
-                sample = self._inbox.samples.popleft()
-                for name, (value, unit) in sample.values.items():
+            for sample, rows in self._gather():
+                counts: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
+                for row in rows:
+                    for name, (value, unit) in row.items():
+                        counts[name, unit][value] += 1
+                for (name, unit), counted in counts.items():
                     metric = Metric.of(sample.namespace, name, sample.dimensions)
-                    self.store.add(metric, unit, sample.timestamp, value)
+                    self.store.add_counted(metric, unit, sample.timestamp, counted)
                     self.alarms.arrived(metric, now)
             while self._log_lines:
                 timestamp, line = self._log_lines.popleft()
@@ -117,6 +120,19 @@ class Monitor:
         for change in self.alarms.changes():
             self._carry_out(change)
         return min((due for due in dues if due is not None), default=None)
+
+    def _gather(self) -> Iterable[tuple[metrics.Sample, list[Mapping[str, tuple[float, str]]]]]:
+        """Put together what is of the same thing and the same moment: under load that is nearly all."""
+        together: dict[tuple[str, int, int], tuple[metrics.Sample, list[Mapping[str, tuple[float, str]]]]] = {}
+        while self._inbox.samples:
+            sample = self._inbox.samples.popleft()
+            # The first sample is kept, and with it its dimensions: no others can have their identity meanwhile.
+            key = (sample.namespace, id(sample.dimensions), int(sample.timestamp / self.store.resolution))
+            if key in together:
+                together[key][1].append(sample.values)
+            else:
+                together[key] = (sample, [sample.values])
+        return together.values()
 
     def _sample_gauges(self, now: float) -> float | None:
         minute = MINUTE * self.alarms.scale

@@ -90,6 +90,13 @@ class MetricStore:
         with self._lock:
             self._bucket(metric, unit, timestamp).add(value, count)
 
+    def add_counted(self, metric: Metric, unit: str, timestamp: float, counts: Mapping[float, int]) -> None:
+        """Add values of one moment, each as often as it was seen."""
+        with self._lock:
+            bucket = self._bucket(metric, unit, timestamp)
+            for value, count in counts.items():
+                bucket.add(value, count)
+
     def add_statistics(self, metric: Metric, unit: str, timestamp: float, statistics: Statistics) -> None:
         """Add what is known of several values together."""
         with self._lock:
