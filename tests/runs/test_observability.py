@@ -105,3 +105,14 @@ def test_a_run_that_fails_raises_the_alarm(site: Site, project: Project, told: A
     assert total(site, "AWS/States", "ExecutionsFailed", StateMachineArn=arn) >= 1
     (alarm,) = site.client("cloudwatch").describe_alarms(AlarmNames=["switchyard-execution-failures"])["MetricAlarms"]
     assert alarm["AlarmActions"] == [site.outputs["NotificationTopicArn"]]
+
+
+def test_what_cannot_start_a_run_raises_the_alarm(site: Site, told: Any) -> None:
+    cloudwatch, sqs = site.client("cloudwatch"), site.client("sqs")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["switchyard-start-run-dead-letters"])["MetricAlarms"]
+    url = sqs.get_queue_url(QueueName=alarm["Dimensions"][0]["Value"])["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    message = told("switchyard-start-run-dead-letters")
+    assert message["NewStateValue"] == "ALARM"
+    sqs.purge_queue(QueueUrl=url)
+    assert told("switchyard-start-run-dead-letters")["NewStateValue"] == "OK"
