@@ -57,6 +57,7 @@ def apply() -> None:
     evaluate_jsonata()
     name_error_codes()
     name_sdk_errors_as_aws()
+    name_lambda_errors_as_aws()
     name_unnamed_executions()
     refuse_bad_starts()
     parse_definitions_apart()
@@ -136,6 +137,22 @@ def name_sdk_errors_as_aws() -> None:
     """An aws-sdk task's error begins with the service in lower case (``s3.``), so no Catch matches it."""
     module = importlib.import_module(f"{_SERVICES}.state_task_service_aws_sdk")
     module._SERVICE_ERROR_NAMES.update(_SDK_ERROR_PREFIXES)
+
+
+def name_lambda_errors_as_aws() -> None:
+    """Errors that Lambda's model of Invoke does not name have names of their own; on AWS they share one."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
+        StateTaskServiceLambda,
+    )
+
+    original = StateTaskServiceLambda._error_cause_from_client_error
+
+    def error_cause(client_error: Any) -> tuple[str, str]:
+        error, cause = original(client_error)
+        is_known = client_error.response["Error"]["Code"] not in {"AccessDeniedException", "AccessDenied"}
+        return (error if is_known else "Lambda.AWSLambdaException"), cause
+
+    StateTaskServiceLambda._error_cause_from_client_error = staticmethod(error_cause)
 
 
 def name_unnamed_executions() -> None:

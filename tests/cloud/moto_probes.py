@@ -71,6 +71,7 @@ def main(mended: bool) -> dict[str, Any]:
         "renew_task_tokens": cloud.tokens_of_two_tries,
         "evaluate_bucket_policies": cloud.reading_from_a_bucket_that_takes_only_tls,
         "attach_managed_policies": cloud.policies_of_aws_on_a_role,
+        "name_lambda_errors_as_aws": cloud.error_of_a_refused_invocation,
         "keep_policies_as_json": cloud.policy_of_a_template_s_role,
         "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
         "answer_cloudwatch": cloud.statistics_of_a_metric_that_is_another_one,
@@ -389,6 +390,19 @@ class Cloud:
         except ClientError as error:
             return [attached, error.response["Error"]["Code"]]
         return [attached, "attached"]
+
+    def error_of_a_refused_invocation(self) -> str:
+        from botocore.exceptions import ClientError
+        from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
+            StateTaskServiceLambda,
+        )
+
+        answer = {
+            "Error": {"Code": "AccessDeniedException", "Message": "no"},
+            "ResponseMetadata": {"HTTPStatusCode": 403, "RequestId": "1"},
+        }
+        error, _ = StateTaskServiceLambda._error_cause_from_client_error(ClientError(answer, "Invoke"))
+        return str(error)
 
     def policy_of_a_template_s_role(self) -> str:
         from moto.iam.models import Role
