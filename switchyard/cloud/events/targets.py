@@ -229,17 +229,22 @@ def _explained(error: ClientError) -> TargetError:
     code = error.response["Error"].get("Code", "Unknown")
     message = f"{code}: {error.response['Error'].get('Message', '')}"
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 500)
-    if code in _DENIED or status == 403:
-        return TargetError("NO_PERMISSIONS", message)
-    if code in _MISSING or status == 404:
-        return TargetError("NO_RESOURCE", message)
-    if status == 429 or "Throttl" in code or code == "TooManyRequestsException":
-        return TargetError("THROTTLING", message, may_pass=True)
-    if status >= 500:
-        return TargetError("INTERNAL_ERROR", message, may_pass=True)
-    if "Json" in code or code in {"InvalidExecutionInput", "InvalidRequestContentException"}:
-        return TargetError("INVALID_JSON", message)
-    return TargetError("SDK_CLIENT_ERROR", message)
+    may_pass = False
+    if error.operation_name == "AssumeRole":
+        meaning = "FAILED_TO_ASSUME_ROLE"
+    elif code in _DENIED or status == 403:
+        meaning = "NO_PERMISSIONS"
+    elif code in _MISSING or status == 404:
+        meaning = "NO_RESOURCE"
+    elif status == 429 or "Throttl" in code or code == "TooManyRequestsException":
+        meaning, may_pass = "THROTTLING", True
+    elif status >= 500:
+        meaning, may_pass = "INTERNAL_ERROR", True
+    elif "Json" in code or code in {"InvalidExecutionInput", "InvalidRequestContentException"}:
+        meaning = "INVALID_JSON"
+    else:
+        meaning = "SDK_CLIENT_ERROR"
+    return TargetError(meaning, message, may_pass=may_pass)
 
 
 _SENDERS: dict[str, Callable[..., None]] = {

@@ -59,6 +59,7 @@ def test_ten_events_at_once_are_ten_executions(events: EventCloud) -> None:
     ("source", "code", "said"),
     [
         ("trial.nowhere", "NO_RESOURCE", "StateMachineDoesNotExist"),
+        ("trial.untrusted", "FAILED_TO_ASSUME_ROLE", "is not authorized to assume the role"),
         ("trial.closed", "NO_PERMISSIONS", "is not authorized to perform sqs:SendMessage"),
         ("trial.quiet", "NO_PERMISSIONS", "is not authorized to perform lambda:InvokeFunction"),
     ],
