@@ -11,6 +11,7 @@ ARGS ?=
 BIN := .venv/bin
 AUTHOR := .venv-author/bin
 SAM := .venv-sam/bin
+CHECKOV := .venv-checkov/bin
 IMAGE := .venv-image/bin
 # Dependency groups need a pip of 2025 or later.
 PIP := pip==26.3
@@ -37,7 +38,7 @@ test-image: .venv-image/.ready
 bench: .venv/.ready
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready
+lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,6 +47,7 @@ lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready
 	$(BIN)/statelint --ignore=URI,FLOAT workflows/*.asl.json
 	$(AUTHOR)/python -m workflows.render --check
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint --template template.yaml
+	$(CHECKOV)/checkov --config-file .checkov.yaml --file template.yaml
 
 format: .venv/.ready-dev
 	$(BIN)/ruff check --fix .
@@ -64,7 +66,7 @@ schema: .venv/.ready
 author: .venv-author/.ready
 
 clean:
-	rm -rf .venv .venv-author .venv-sam .venv-image .switchyard
+	rm -rf .venv .venv-author .venv-sam .venv-checkov .venv-image .switchyard
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -92,6 +94,13 @@ clean:
 	@$(PYTHON) -m venv .venv-sam
 	@$(SAM)/python $(INSTALL) '$(PIP)'
 	@$(SAM)/python $(INSTALL) --constraint constraints-sam.txt --group sam
+	@touch $@
+
+.venv-checkov/.ready: pyproject.toml constraints-checkov.txt
+	@echo "Setting up .venv-checkov (checkov, which looks for what is unsafe in the template) ..."
+	@$(PYTHON) -m venv .venv-checkov
+	@$(CHECKOV)/python $(INSTALL) '$(PIP)'
+	@$(CHECKOV)/python $(INSTALL) --constraint constraints-checkov.txt --group checkov
 	@touch $@
 
 .venv-image/.ready: pyproject.toml constraints-image.txt

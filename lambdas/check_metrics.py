@@ -33,13 +33,20 @@ class Event(TaskEvent):
     recipe: str
 
 
+class ChampionFound(TypedDict):
+    """The model approved last."""
+
+    model_package_arn: str
+    metrics: dict[str, float]
+
+
 class Result(TypedDict):
     """What the state machine keeps in ``$.evaluation``."""
 
     passed: bool
     metrics: dict[str, float]
     reasons: list[str]
-    champion: dict[str, Any] | None
+    champion: ChampionFound | None
     compare_predictions: bool
 
 
@@ -87,6 +94,8 @@ def check_metrics(
         "passed": not reasons,
         "metrics": finite,
         "reasons": reasons,
-        "champion": None if champion is None else champion._asdict(),
+        "champion": None
+        if champion is None
+        else {"model_package_arn": champion.model_package_arn, "metrics": champion.metrics},
         "compare_predictions": champion is not None and needs_comparison(gate),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pydantic import BaseModel, Field
 from shared.aws import ClientError, client, error_message, is_missing, is_refused
@@ -45,13 +45,19 @@ class Event(TaskEvent):
     endpoint_instance_type: str | None = None
 
 
+class Result(TypedDict):
+    """Where the model is registered."""
+
+    model_package_arn: str
+
+
 @task
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the states ``Register model`` and ``Record rejection``."""
     return register_model(Event.model_validate(event))
 
 
-def register_model(model: Event) -> dict[str, Any]:
+def register_model(model: Event) -> Result:
     """Register a model with its decision; the same execution gets the same package, however often.
 
     Returns

@@ -104,11 +104,15 @@ def _any_of(rules: list[Any], where: str, state: Type, scope: Scope) -> Outcome:
 def _compare(rule: dict[str, Any], comparison: str, where: str, state: Type, scope: Scope) -> Outcome:
     variable, operand = rule["Variable"], rule[comparison]
     path = parse_path(variable)
+    scope.findings.visit(f"{scope.place}.{where}")
     if comparison == "IsPresent":
         if path is None or not path.is_single or not path.steps:
             return Outcome(state, state)
         there = replace(path, state, _present)
         missing = replace(path, state, _missing)
+        if there is None:
+            message = f"{variable} is never there: IsPresent is always false"
+            scope.tell(where, message, scope.nearest_writers(variable), everywhere=True)
         return Outcome(there, missing) if operand is True else Outcome(missing, there)
     found = scope.read(variable, f"{where}.Variable", state)
     if comparison.endswith("Path"):

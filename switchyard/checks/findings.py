@@ -27,9 +27,9 @@ class Findings:
     _visits: dict[str, int] = field(default_factory=dict)
     _found: dict[Finding, tuple[str, list[Trail], bool]] = field(default_factory=dict)
 
-    def visit(self, state: str) -> None:
-        """Count that a state is looked at."""
-        self._visits[state] = self._visits.get(state, 0) + 1
+    def visit(self, place: str) -> None:
+        """Count that a state, or a rule of a Choice, is looked at."""
+        self._visits[place] = self._visits.get(place, 0) + 1
 
     def add(self, finding: Finding, state: str = "", trail: Trail = (), *, everywhere: bool = False) -> None:
         """Add what was found.
@@ -51,7 +51,7 @@ class Findings:
         """Give what was found, each once."""
         results = []
         for finding, (state, trails, everywhere) in self._found.items():
-            visits = self._visits.get(state, 0)
+            visits = self._visits.get(finding.where if everywhere else state, 0)
             if len(trails) >= visits:
                 results.append(finding)
             elif not everywhere:

@@ -7,6 +7,8 @@ output in Step Functions"). A state is looked at once for each kind of data that
 
 from __future__ import annotations
 
+import json
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from switchyard.checks.integrations import (
     invoke_response,
     is_function,
 )
-from switchyard.checks.json_path import parse_path, replace
+from switchyard.checks.json_path import Name, parse_path, replace
 from switchyard.checks.templates import Scope, context_type
 from switchyard.checks.types import (
     NULL,
@@ -38,7 +40,9 @@ from switchyard.checks.types import (
     cut,
     describe_kind,
     in_common,
+    join,
     options_of,
+    outline,
     record,
     type_of,
     union,
@@ -50,9 +54,9 @@ if TYPE_CHECKING:
     from switchyard.checks.contracts import Contract
 
 # So many kinds of data at one state are told apart; of further ones only what they have in common is followed.
-_MAX_WAYS = 96
+_MAX_WAYS = 64
 # A loop may wrap its data once more each time: from here on it is watched how deep it gets.
-_MANY_WAYS = 64
+_MANY_WAYS = 32
 # What a Catch puts into the state ("Fallback states").
 _ERROR_OUTPUT = record(Error=STRING, Cause=STRING)
 _TASK_TOKEN = "$$.Task.Token"  # noqa: S105
@@ -87,11 +91,16 @@ class Flow:
     findings: Findings = field(default_factory=Findings)
     _variables: frozenset[str] = frozenset()
     _language: str = "JSONPath"
+    # The names of all members that any path goes through; None when it cannot be known.
+    _read: frozenset[str] | None = None
+    _writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def follow(self, machine: dict[str, Any]) -> list[Finding]:
         """Follow all ways through a machine, from an input of which nothing is known."""
         self._variables = frozenset(_assigned(machine))
         self._language = str(machine.get("QueryLanguage", "JSONPath"))
+        self._read = _names_read(machine)
+        self._writers = _writers(machine)
         self._run(machine, "", UNKNOWN, (), in_map=False)
         return self.findings.result()
 
@@ -102,19 +111,23 @@ class Flow:
         if not isinstance(states, dict) or not isinstance(start, str):
             return UNKNOWN
         ends: list[Type] = []
-        seen: dict[str, list[Type]] = {}
+        seen: dict[str, dict[Any, Type]] = {}
         ahead: deque[tuple[str, Type, Trail]] = deque([(start, given, trail)])
         while ahead:
             name, data, way = ahead.popleft()
             state = states.get(name)
-            known = seen.setdefault(name, [])
+            if not isinstance(state, dict):
+                continue
+            known = seen.setdefault(name, {})
             if len(known) > _MANY_WAYS:
                 data = cut(data)
-            if len(known) >= _MAX_WAYS:
-                data = in_common(known[-1], data)
-            if not isinstance(state, dict) or data in known:
-                continue
-            known.append(data)
+            form = outline(data) if len(known) < _MAX_WAYS else None
+            if form in known:
+                joined = in_common(known[form], data) if form is None else join(known[form], data)
+                if joined == known[form]:
+                    continue
+                data = joined
+            known[form] = data
             place = f"{path}.States.{name}" if path else f"States.{name}"
             self.findings.visit(place)
             for target, left in self._state(state, place, data, way, name, in_map=in_map):
@@ -130,7 +143,7 @@ class Flow:
         token = str(state.get("Resource", "")).endswith(f".{TOKEN}")
         kind = state.get("Type")
         context = context_type(in_map=in_map or kind == "Map", has_token=token)
-        scope = Scope(self.findings, place, trail, context, self._variables)
+        scope = Scope(self.findings, place, trail, context, self._variables, self._writers)
         if state.get("QueryLanguage", self._language) == "JSONata":
             yield from self._jsonata(state, scope, data, name, in_map=in_map)
             return
@@ -285,6 +298,9 @@ class Flow:
         if not any(isinstance(option, (Object, Unknown)) or option == NULL for option in options_of(data)):
             scope.tell(where, f"{path} is to be written into {describe_kind(data)}", "it takes an object")
             return UNKNOWN
+        first = parsed.steps[0]
+        if self._read is not None and isinstance(first, Name) and first.name not in self._read:
+            return data  # Nobody reads it: it would only make more kinds of data to follow.
         changed = replace(parsed, data, lambda _kind, _presence: Member(result))
         return UNKNOWN if changed is None else changed
 
@@ -437,3 +453,41 @@ def _assigned(machine: Any) -> Iterator[str]:
     elif isinstance(machine, list):
         for value in machine:
             yield from _assigned(value)
+
+
+def _names_read(machine: Any) -> frozenset[str] | None:
+    """Name every member that a path of the machine's goes through; None when some reads cannot be known."""
+    text = json.dumps(machine)
+    if "JSONata" in text:
+        return None
+    names: set[str] = set()
+    for path in _texts(machine):
+        names.update(re.findall(r"\w+", path))
+    return frozenset(names)
+
+
+def _writers(machine: Any) -> dict[str, tuple[str, ...]]:
+    """Give the states that write each name at the top of the data, with ResultPath or a Catch's."""
+    found: dict[str, tuple[str, ...]] = {}
+    states = machine.get("States") if isinstance(machine, dict) else None
+    for name, state in states.items() if isinstance(states, dict) else ():
+        catches = state.get("Catch") if isinstance(state, dict) else None
+        rules = [state, *(catches if isinstance(catches, list) else ())]
+        for path in (rule.get("ResultPath") for rule in rules if isinstance(rule, dict)):
+            if isinstance(path, str) and path.startswith("$."):
+                top = path[2:].partition(".")[0].partition("[")[0]
+                found[top] = tuple(dict.fromkeys((*found.get(top, ()), name)))
+    return found
+
+
+def _texts(node: Any, key: str = "") -> Iterator[str]:
+    """Give every text of a definition that reads: where a ResultPath writes, nothing is read."""
+    if isinstance(node, str):
+        if node.startswith(("$", "States.")) and key != "ResultPath":
+            yield node
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield from _texts(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value, key)

@@ -294,7 +294,8 @@ def _members_named(value: Type, name: str) -> list[Type]:
         return []
     if name in value.members:
         return [value.members[name].type]
-    return [] if value.others is None else [value.others]
+    # A map may have a key of any name; that a scan is meant for one of those is not to be expected.
+    return [value.others] if isinstance(value.others, Unknown) else []
 
 
 def replace(path: Path, value: Type, change: Callable[[Type | None, Presence], Member | None]) -> Type | None:

@@ -85,10 +85,19 @@ def check_machine(
             functions[f"${{{name}}}"] = contract
     for finding in Flow(functions).follow(definition):
         yield Problem(file, finding.where, finding.message, finding.fix, finding.is_note)
+    yield from check_permissions(definition, file, logical_id, properties, template)
+
+
+def check_permissions(
+    definition: dict[str, Any], file: str, logical_id: str, properties: dict[str, Any], template: Template
+) -> Iterator[Problem]:
+    """Check that a machine's role allows what its states, its logs and its traces need; see `check_machine`."""
+    substitutions = properties.get("DefinitionSubstitutions")
+    substitutions = substitutions if isinstance(substitutions, dict) else {}
     role = machine_role(logical_id, properties, template)
     told: set[tuple[str, str]] = set()
     for place, task in _tasks(definition):
-        for need in needs_of_task(task, substitutions or {}, template):
+        for need in needs_of_task(task, substitutions, template):
             if (refusal := role.refusal(need)) and (place, refusal[0]) not in told:
                 told.add((place, refusal[0]))
                 yield Problem(file, place, *refusal)

@@ -233,6 +233,7 @@ def iam_action(service: str, operation: str) -> str:
     return f"{prefix}:{operation}"
 
 
+@cache
 def overlap(left: str, right: str) -> bool:
     """Tell whether two patterns with `*` and `?` can mean the same text.
 

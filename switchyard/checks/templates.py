@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from switchyard.checks.findings import Finding, Findings, Trail
@@ -13,6 +14,8 @@ from switchyard.checks.types import STRING, UNKNOWN, Array, Member, Number, Obje
 from switchyard.suggest import suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from switchyard.checks.json_path import Fault
     from switchyard.checks.matching import Steps
 
@@ -72,6 +75,8 @@ class Scope:
     trail: Trail
     context: Object
     variables: frozenset[str]
+    # The names that states write at the top of the data, and which states do.
+    writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # What each place of the template just evaluated was read from.
     sources: dict[Steps, str] = field(default_factory=dict)
 
@@ -140,9 +145,9 @@ class Scope:
         """Tell where the value that a template has just made does not fit what is taken."""
         for mismatch in mismatches(given, taken):
             depth = next((n for n in range(len(mismatch.steps), 0, -1) if mismatch.steps[:n] in self.sources), 0)
-            if mismatch.is_unread and depth:
-                continue
-            if not depth:
+            if mismatch.is_unread and any(mismatch.steps[:n] in self.sources for n in range(1, len(mismatch.steps))):
+                continue  # It came along with what was read.
+            if not depth or mismatch.is_unread:
                 self.tell(where + written(mismatch.steps), mismatch.message, mismatch.fix)
                 continue
             source = self.sources[mismatch.steps[:depth]] + written(mismatch.steps[depth:])
@@ -163,8 +168,17 @@ class Scope:
             self.tell(where, f"{text}: no state assigns the variable {name!r}", suggest(name, self.variables))
         return UNKNOWN
 
+    def nearest_writers(self, text: str) -> str:
+        """Say which states write something of nearly the same name, or the very same elsewhere."""
+        name = text[2:].partition(".")[0].partition("[")[0] if text.startswith("$.") else ""
+        near = get_close_matches(name, self.writers, n=2, cutoff=0.6) if name else []
+        return ", ".join(f"{' and '.join(map(repr, self.writers[one]))} write $.{one}" for one in near)
+
     def _fault(self, text: str, where: str, fault: Fault) -> None:
-        if fault.certainty is Certainty.USUALLY:
+        written_by = self.nearest_writers(text) if fault.certainty is Certainty.NEVER else ""
+        if written_by:
+            self.tell(where, f"{text}: {fault.message}", f"{fault.fix}; {written_by}")
+        elif fault.certainty is Certainty.USUALLY:
             self.tell(where, f"{text}: {fault.message}", fault.fix, is_note=True)
         else:
             self.tell(where, f"{text}: {fault.message}", fault.fix)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 # Deeper than any real document; a loop that wraps its own state would grow without end.
@@ -117,6 +118,11 @@ class Object:
     name: str = field(default="", compare=False)
     is_open: bool = field(default=False, compare=False)
 
+    @cached_property
+    def outline(self) -> Any:
+        """Which members it has, see `outline`."""
+        return frozenset((name, member.presence, outline(member.type)) for name, member in self.members.items())
+
 
 @dataclass(frozen=True)
 class Union:
@@ -188,6 +194,49 @@ def cut(kind: Type, depth: int = MAX_DEPTH) -> Type:
     if isinstance(kind, Union):
         return union(*(cut(option, depth - 1) for option in kind.options))
     return kind
+
+
+def join(left: Type, right: Type) -> Type:  # noqa: PLR0911 - one for each kind
+    """Give the type of a value that is of one or the other type, told apart no longer."""
+    if left == right:
+        return left
+    match left, right:
+        case Object(), Object() if left.members.keys() == right.members.keys():
+            members = {
+                name: Member(
+                    join(member.type, right.members[name].type), min(member.presence, right.members[name].presence)
+                )
+                for name, member in left.members.items()
+            }
+            others = left.others if right.others is None else right.others
+            return Object(members, others, left.name, left.is_open)
+        case Array(items=None), Array(items=None):
+            return Array(join(left.item, right.item), None)
+        case Array(), Array() if left.items is not None and right.items is not None:
+            if len(left.items) == len(right.items):
+                return Array(items=tuple(map(join, left.items, right.items)))
+            return Array(union(*left.items, *right.items))
+        case Boolean(), Boolean():
+            return BOOLEAN
+        case Number(), Number():
+            return Number(is_integer=left.is_integer and right.is_integer)
+        case String(values=values), String(values=others_) if values and others_ and len(values | others_) <= MAX_DEPTH:
+            return String(values | others_)
+        case String(), String():
+            return String(excluded=left.excluded & right.excluded)
+    return union(left, right)
+
+
+def outline(kind: Type) -> Any:
+    """Give which members a value has, and not what they are: what makes the difference to most paths."""
+    match kind:
+        case Object():
+            return kind.outline
+        case Array(items=items) if items is not None:
+            return tuple(map(outline, items))
+        case Union(options=options):
+            return frozenset(map(outline, options))
+    return ()
 
 
 def in_common(left: Type, right: Type) -> Type:
