@@ -23,6 +23,9 @@ CLEANED_UP = f"{REDRIVE}::test_a_run_that_is_stopped_while_it_deploys_is_cleaned
 NEEDED = f"{PERMITTED}::test_without_a_statement_something_fails"
 ALARMED = f"{OBSERVED}::test_a_run_that_fails_raises_the_alarm"
 MEASURED = f"{OBSERVED}::test_every_metric_of_an_alarm_is_one_that_there_is"
+UPLOADED = "tests/runs/test_uploads.py::test_an_upload_starts_a_run_that_deploys"
+KEPT = "tests/runs/test_uploads.py::test_an_event_that_starts_nothing_is_kept_with_its_reason"
+SCHEDULED = "tests/runs/test_uploads.py::test_a_schedule_runs_its_recipe"
 ASKED = f"{API}::test_a_request_starts_a_run_that_deploys"
 
 # By logical id, or a pattern of such; the first that fits counts.
@@ -34,6 +37,12 @@ EXERCISED = {
     "CleanUpStateMachine": CLEANED_UP,
     "RunDiedRule": CLEANED_UP,
     "*Role": NEEDED,
+    "UploadRule": UPLOADED,
+    "UploadRulePermission": UPLOADED,
+    "StartRunFunction": UPLOADED,
+    "StartRunDeadLetterQueue": KEPT,
+    "*ScheduledRun": SCHEDULED,
+    "ScheduleRole": SCHEDULED,
     "ReadRunFunction": CLEANED_UP,
     "RollBackFunction": FAILED,
     "FailRunFunction": f"{REDRIVE}::test_a_redrive_goes_on_at_the_job_that_failed",
@@ -50,7 +59,8 @@ EXERCISED = {
 }
 NOT_EXERCISED = {
     "*BucketPolicy": "refuses what comes without TLS, and the local port has none; its text is tested",
-    "NotificationTopicPolicy": "says which services may publish; on the local cloud they are no callers with a role",
+    "*TopicPolicy": "says which services may publish; on the local cloud they are no callers with a role",
+    "*QueuePolicy": "says which services may send; on the local cloud they are no callers with a role",
     "NotificationSubscription": "made only with an address, and nothing here sends e-mail",
     "RunsApiAccessLogGroup": "made only where the account has a role for API Gateway's logs",
     "SwitchyardDashboard": "a picture that the console of AWS alone draws; its metrics are tested by name",
@@ -91,4 +101,6 @@ def test_no_line_is_about_a_resource_that_is_gone(pattern: str) -> None:
 def test_all_that_is_exercised_is_really_made(site: Site) -> None:
     pages = site.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="switchyard")
     made = {each["LogicalResourceId"] for page in pages for each in page["StackResourceSummaries"]}
-    assert {name for name in RESOURCES if first_fit(name, EXERCISED)} <= made
+    # What a parameter switches on is made by the very test that gives the parameter.
+    always = {name for name, resource in RESOURCES.items() if "Condition" not in resource}
+    assert {name for name in always if first_fit(name, EXERCISED)} <= made
