@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
+import subprocess
+import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -301,3 +304,27 @@ def test_without_a_statement_that_only_records_the_report_shows_it(
 ) -> None:
     denied = {action for name, action in denied_without_losses if name == stack.id(role)}
     assert any(fnmatch(action, allowed) for action in denied for allowed in STATEMENTS[role, sid]), denied
+
+
+def told(site: Site, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "switchyard", "iam", "report", *words]
+    given = {**os.environ, "AWS_ENDPOINT_URL": site.url, **environment}
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_the_command_shows_the_report_and_its_exit_code_tells_of_denials(
+    stack: Stack, denied_without_losses: Calls
+) -> None:
+    shown = told(stack.site)
+    assert shown.returncode == 1  # the tests before have had calls denied
+    assert "is not authorized to perform: logs:PutLogEvents" in shown.stdout
+    assert stack.id("TrainAndDeployRole") in shown.stdout
+    document = json.loads(told(stack.site, "--json").stdout)
+    assert document["denied"] > 0
+    assert {each["name"] for each in document["identities"]} >= {stack.id(role) for role, _ in STATEMENTS}
+
+
+def test_a_recipe_that_is_not_there_is_a_wrong_call(site: Site) -> None:
+    done = told(site, "no-such-recipe")
+    assert done.returncode == 2
+    assert "no-such-recipe" in done.stderr
