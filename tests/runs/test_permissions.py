@@ -20,8 +20,9 @@ import yaml
 from botocore.exceptions import ClientError
 
 from switchyard.project import Project
-from tests.cloud.local_cloud import wait_until
+from tests.cloud.local_cloud import LocalCloud, wait_until
 from tests.runs.conftest import ROOT, Site, add_recipe
+from tests.runs.test_uploads import EVENT, dead_letters, put_events, runs_of, upload
 from tests.signed_http import send_signed
 
 Statement = tuple[str, str]  # a role's logical id and a Sid
@@ -63,13 +64,13 @@ LOST = [
     for key, actions in STATEMENTS.items()
     if all(any(fnmatch(action, loss) for loss in LOSSES) for action in actions)
 ]
-NEEDED = [key for key in STATEMENTS if key not in LOST]
+NEEDED = [key for key in STATEMENTS if key not in LOST and key[0] != "ScheduleRole"]
 
 
 class Stack:
     """The project's stack on the local cloud, its roles' policies and what they were denied."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site | LocalCloud) -> None:
         self.site = site
         pages = site.client("cloudformation").get_paginator("list_stack_resources")
         self._ids = {
@@ -224,6 +225,77 @@ def is_updated(machine: str) -> Callable[[Stack], bool]:
     return updates
 
 
+def an_upload_starts_a_run(stack: Stack) -> bool:
+    """An upload starts a run."""
+    before, stem = stack.denied(), f"permitted-upload-{next(_numbers)}"
+    upload(stack.site, f"incoming/permitted/{stem}.csv", b"1")
+    refused = (stack.id("StartRunRole"), "states:StartExecution")
+    wait_until(lambda: runs_of(stack.site, f"permitted-{stem}-") or (stack.denied() - before)[refused])
+    return bool(runs_of(stack.site, f"permitted-{stem}-"))
+
+
+def what_cannot_start_is_kept(stack: Stack) -> bool:
+    """An upload's event that starts no run comes to the dead-letter queue."""
+    before, key = stack.denied(), f"incoming/no-folder-{next(_numbers)}.csv"
+    described = {"key": key, "size": 5, "etag": "e"}
+    bucket = {"name": stack.site.outputs["DataBucketName"]}
+    put_events(stack.site, {**EVENT, "detail": {**EVENT["detail"], "bucket": bucket, "object": described}})
+    refused = (stack.id("StartRunRole"), "sqs:SendMessage")
+
+    def is_kept() -> bool:
+        return any(key in json.dumps(letter) for letter in dead_letters(stack.site))
+
+    wait_until(lambda: is_kept() or (stack.denied() - before)[refused])
+    return is_kept()
+
+
+def a_schedule_starts_a_run(stack: Stack) -> bool:
+    """A schedule starts a run."""
+    before, states = stack.denied(), stack.site.client("stepfunctions")
+    target = schedule(stack)
+    known = {each["executionArn"] for each in states.list_executions(stateMachineArn=target["Arn"])["executions"]}
+
+    def is_started() -> bool:
+        listed = states.list_executions(stateMachineArn=target["Arn"])["executions"]
+        return any(each["executionArn"] not in known for each in listed)
+
+    schedule(stack, target)
+    refused = (stack.id("ScheduleRole"), "states:StartExecution")
+    wait_until(lambda: is_started() or (stack.denied() - before)[refused])
+    return is_started()
+
+
+def what_a_schedule_cannot_start_is_kept(stack: Stack) -> bool:
+    """A schedule's input that starts nothing comes to the dead-letter queue."""
+    before, target = stack.denied(), schedule(stack)
+    queue = {"QueueUrl": stack.id("StartRunDeadLetterQueue"), "AttributeNames": ["ApproximateNumberOfMessages"]}
+    sqs = stack.site.client("sqs")
+
+    def kept() -> int:
+        return int(sqs.get_queue_attributes(**queue)["Attributes"]["ApproximateNumberOfMessages"])
+
+    known = kept()
+    schedule(stack, {**target, "Arn": f"{target['Arn']}-that-is-not-there"})
+    refused = (stack.id("ScheduleRole"), "sqs:SendMessage")
+    wait_until(lambda: kept() > known or (stack.denied() - before)[refused])
+    return kept() > known
+
+
+def schedule(stack: Stack, target: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the target of the template's schedule; with one, make another schedule, which is due at once."""
+    scheduler = stack.site.client("scheduler")
+    if target is None:
+        found: dict[str, Any] = scheduler.get_schedule(Name="switchyard-diabetes")["Target"]
+        return found
+    scheduler.create_schedule(
+        Name=f"another-{next(_numbers)}",
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=target,
+    )
+    return target
+
+
 # What shows that a statement is needed, where that is not a run that deploys: by role, or by one of its statements.
 SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
     ("TrainAndDeployRole", "DeleteChampionModel"): beats_the_champion,
@@ -235,6 +307,15 @@ SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
     "RollBackRole": fails_and_takes_back,
     "RunDiedRuleRole": is_cleaned_up_after_a_stop,
     "RunsApiRole": answers_requests,
+    ("StartRunRole", "StartRuns"): an_upload_starts_a_run,
+    ("StartRunRole", "KeepWhatCannotStart"): what_cannot_start_is_kept,
+}
+
+
+# Roles that the template has only with parameters of their own.
+SCHEDULED: dict[Statement, Callable[[Stack], bool]] = {
+    ("ScheduleRole", "StartRuns"): a_schedule_starts_a_run,
+    ("ScheduleRole", "KeepWhatCannotStart"): what_a_schedule_cannot_start_is_kept,
 }
 
 
@@ -298,6 +379,26 @@ def test_without_a_statement_something_fails(stack: Stack, denied_with_all: Call
     assert any(fnmatch(action, allowed) for action in denied for allowed in STATEMENTS[role, sid]), denied
 
 
+@pytest.fixture(scope="module")
+def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of a local cloud whose schedule is on."""
+    arguments = ("--stack", "switchyard", "--parameter", "DiabetesSchedule=rate(1 day)")
+    cloud = LocalCloud(tmp_path_factory.mktemp("home"), ROOT / "template.yaml", *arguments)
+    yield Stack(cloud)
+    cloud.close()
+
+
+@pytest.mark.parametrize(("role", "sid"), [key for key in STATEMENTS if key[0] == "ScheduleRole"], ids=_name)
+def test_without_a_statement_no_schedule_works(scheduled: Stack, role: str, sid: str) -> None:
+    works = SCHEDULED[role, sid]
+    assert works(scheduled)
+    before = scheduled.denied()
+    with scheduled.without(role, sid):
+        assert not works(scheduled)
+    denied = {action for name, action in scheduled.denied() - before if name == scheduled.id(role)}
+    assert denied & set(STATEMENTS[role, sid])
+
+
 @pytest.mark.parametrize(("role", "sid"), LOST, ids=_name)
 def test_without_a_statement_that_only_records_the_report_shows_it(
     stack: Stack, denied_without_losses: Calls, role: str, sid: str
@@ -321,7 +422,7 @@ def test_the_command_shows_the_report_and_its_exit_code_tells_of_denials(
     assert stack.id("TrainAndDeployRole") in shown.stdout
     document = json.loads(told(stack.site, "--json").stdout)
     assert document["denied"] > 0
-    assert {each["name"] for each in document["identities"]} >= {stack.id(role) for role, _ in STATEMENTS}
+    assert {each["name"] for each in document["identities"]} >= {stack.id(role) for role, _ in NEEDED}
 
 
 def test_a_recipe_that_is_not_there_is_a_wrong_call(site: Site) -> None:
