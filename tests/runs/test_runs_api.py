@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -95,6 +96,19 @@ def test_the_same_key_is_the_same_run_and_a_stop_ends_it(site: Site, call: Call,
     assert call("POST", "/runs", {"recipe": slow}, key).document == first.document
 
 
+def test_a_burst_with_one_key_is_one_run(site: Site, project: Project, call: Call) -> None:
+    add_recipe(project, "burst")
+    site.publish(project, "burst")
+    body = {"recipe": "burst", "data": "s3://no-such-bucket/here"}
+    with ThreadPoolExecutor(10) as threads:
+        posts = [threads.submit(call, "POST", "/runs", body, {"Idempotency-Key": "burst"}) for _ in range(10)]
+    answers = [post.result() for post in posts]
+    assert [answer.status for answer in answers] == [202] * 10
+    (name,) = {answer.document["name"] for answer in answers}
+    Execution(site, answers[0].document["execution_arn"], name).wait()
+    assert [run["name"] for run in call("GET", "/runs?recipe=burst&limit=50").document["runs"]] == [name]
+
+
 def test_a_list_goes_on_page_by_page_until_all_were_seen(site: Site, project: Project, call: Call) -> None:
     for number in range(3):
         site.start("none-such", f"paged-{number}").wait()
@@ -162,6 +176,8 @@ def test_what_is_no_json_is_told_so(call: Call, api: str) -> None:
         ("GET", "/runs/none", 404, "There is no run 'none'"),
         ("GET", "/runs/" + "n" * 200, 404, "There is no run 'nnn"),
         ("GET", "/runs/a%20b%2Fc%00", 404, "There is no run"),
+        ("GET", "/runs/%FF%E2%82%AC", 404, "There is no run"),
+        ("GET", "/runs/%", 404, "There is no run"),
         ("DELETE", "/runs/none", 404, "There is no run 'none'"),
         ("PUT", "/runs", 403, "has this path and method"),
         ("GET", "/", 403, "has this path and method"),

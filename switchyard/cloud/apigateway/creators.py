@@ -8,12 +8,15 @@ Source: "Amazon API Gateway resource type reference" (AWS CloudFormation Templat
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from switchyard.cloud.account import arn
 from switchyard.cloud.apigateway.model import MethodSettings, RestApi, RestApis, Stage, identifier
 from switchyard.cloud.apigateway.openapi import ANY
+from switchyard.cloud.iam.policy import Policy, PolicyError
 from switchyard.cloud.intrinsics import TemplateError
 from switchyard.cloud.resource import Created, Creators, no_attributes
 
@@ -54,14 +57,15 @@ class _Room:
         document = body or {"openapi": "3.0.1", "info": {"title": name, "version": "1"}, "paths": {}}
         types = properties.get("EndpointConfiguration", {}).get("Types")
         types = types or [properties.get("Parameters", {}).get("endpointConfigurationTypes", "EDGE")]
+        api_id = identifier(logical_id, name)
         api = RestApi(
-            identifier(logical_id, name),
+            api_id,
             name,
             document,
             properties.get("Description", ""),
             tuple(kind.replace("~1", "/") for kind in properties.get("BinaryMediaTypes", [])),
             tuple(types),
-            properties.get("Policy") or document.get(f"{_EXTENSION}policy"),
+            _policy(logical_id, api_id, properties.get("Policy") or document.get(f"{_EXTENSION}policy")),
             str(properties.get("DisableExecuteApiEndpoint", False)).lower() == "true",
         )
         _read(logical_id, api)
@@ -152,6 +156,17 @@ class _Room:
         if api is None:
             raise TemplateError(f"{logical_id}: there is no REST API {properties['RestApiId']}")
         return api
+
+
+def _policy(logical_id: str, api_id: str, document: Any) -> Policy | None:
+    if not document:
+        return None
+    # An API's own policy may leave out of its resources what is the same in all of them: execute-api:/stage/GET/path.
+    whole = re.sub(r'"execute-api:/', f'"{arn("execute-api", api_id)}/', json.dumps(document))
+    try:
+        return Policy(json.loads(whole), "resource policy")
+    except PolicyError as error:
+        raise TemplateError(f"{logical_id}: {error}") from None
 
 
 def _read(logical_id: str, api: RestApi) -> None:

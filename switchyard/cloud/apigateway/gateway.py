@@ -23,6 +23,7 @@ from switchyard.cloud.apigateway.routing import find
 from switchyard.cloud.apigateway.signature import Caller, FindKey, SignedRequest, authenticate
 from switchyard.cloud.apigateway.throttling import Throttle
 from switchyard.cloud.functions import LARGEST_PAYLOAD, Function, Functions
+from switchyard.cloud.iam.policy import Policy
 from switchyard.cloud.logs import LogStream
 from switchyard.cloud.runtime_api import trace_header
 
@@ -36,8 +37,10 @@ _FUNCTION = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/funct
 _VARIABLE = re.compile(r"\$context\.(\w+(?:\.\w+)*)|\$stageVariables\.(\w+)")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
 
-# Given a caller, an action and a resource, returns why that is refused; None when it is allowed.
-Authorize = Callable[[Caller, str, str], str | None]
+INVOKE = "execute-api:Invoke"
+# Given a caller (or nobody), the ARN of a method, the API's own policy and where the request comes from, returns why it
+# is refused; None when it is allowed.
+Authorize = Callable[[Caller | None, str, Policy | None, str], str | None]
 # Given a function and the ARN of a method, returns whether API Gateway may invoke the one for the other.
 MayInvoke = Callable[[Function, str], bool]
 
@@ -264,9 +267,7 @@ class Gateway:
             raise GatewayError(
                 "INVALID_API_KEY", "Forbidden", "ForbiddenException", reason="the local cloud has no API keys"
             )
-        if method.authorization == "NONE":
-            return
-        if method.authorization != "AWS_IAM":
+        if method.authorization not in {"NONE", "AWS_IAM"}:
             raise GatewayError(
                 "AUTHORIZER_CONFIGURATION_ERROR",
                 "Internal server error",
@@ -274,12 +275,13 @@ class Gateway:
                 reason=f"the local cloud authorizes by AWS_IAM, not by {method.authorization}",
             )
         request = exchange.request
-        signed = SignedRequest(request.method, request.path, request.query, request.headers, request.body)
-        exchange.caller = authenticate(signed, self._find_key, datetime.datetime.now(tz=datetime.UTC))
+        if method.authorization == "AWS_IAM":
+            signed = SignedRequest(request.method, request.path, request.query, request.headers, request.body)
+            exchange.caller = authenticate(signed, self._find_key, datetime.datetime.now(tz=datetime.UTC))
         resource = arn(
             "execute-api", f"{exchange.api.id}/{exchange.stage.name}/{request.method}{exchange.address.path}"
         )
-        refused = self._authorize(exchange.caller, "execute-api:Invoke", resource)
+        refused = self._authorize(exchange.caller, resource, exchange.api.policy, request.source_ip)
         if refused:
             raise GatewayError("ACCESS_DENIED", refused, "AccessDeniedException")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 
 from switchyard.cloud.account import ACCOUNT_ID, PARTITION
+from switchyard.cloud.apigateway.gateway import INVOKE, Authorize
 from switchyard.cloud.apigateway.signature import Caller, Key
 from switchyard.cloud.iam.access import Access
 from switchyard.cloud.iam.authorizer import Authorizer
+from switchyard.cloud.iam.policy import Policy, Principal, evaluate
+from switchyard.cloud.iam.refusals import message
 
 _ROOT = f"arn:{PARTITION}:iam::{ACCOUNT_ID}:root"
 
@@ -33,14 +35,27 @@ def find_key(access_key_id: str) -> Key:
     return Key(Caller(access_key_id, ACCOUNT_ID, _ROOT, ACCOUNT_ID, is_owner=True))
 
 
-def authorize_by(authorizer: Authorizer) -> Callable[[Caller, str, str], str | None]:
-    """Return what decides calls by the policies of whoever makes them; the account's owner may make all."""
+def authorize_by(authorizer: Authorizer) -> Authorize:
+    """Return what decides requests by the policies of whoever makes them, and by the API's own.
 
-    def authorize(caller: Caller, action: str, resource: str) -> str | None:
-        known = authorizer.callers.find(caller.access_key_id)
+    Source: "How API Gateway resource policies affect authorization workflow" (API Gateway Developer Guide): within an
+    account, either of the two may allow, and a Deny in either denies.
+    """
+
+    def authorize(caller: Caller | None, resource: str, policy: Policy | None, source_ip: str) -> str | None:
+        known = authorizer.callers.find(caller.access_key_id) if caller else None
+        principal = known.principal if known else Principal((_ROOT,), ACCOUNT_ID) if caller else Principal()
+        if policy is not None:
+            context = {"aws:SourceIp": source_ip}
+            decision = evaluate([policy], INVOKE, resource, context, principal)
+            if decision.explicit or (caller is None and not decision.allowed):
+                return message(caller.arn if caller else "anonymous", INVOKE, resource, decision, "resource-based")
+            # One that names only the account leaves it to the identity's policies.
+            if evaluate([policy], INVOKE, resource, context, Principal(principal.arns)).allowed:
+                return None
         if known is None:
             return None
-        verdict = authorizer.decide(known, Access(action, resource))
+        verdict = authorizer.decide(known, Access(INVOKE, resource))
         return None if verdict else verdict.message
 
     return authorize

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from switchyard.cloud.account import REGION
+from switchyard.cloud.iam.policy import Policy
 
 DEFAULT_TIMEOUT_SECONDS = 29.0
 # What `Fn::GetAtt RootResourceId` and identifiers of resources are made of, besides digits.
@@ -135,7 +136,7 @@ class RestApi:
     ----------
     document : dict
         Its OpenAPI (or Swagger) document, which is all that describes it.
-    policy : dict or None
+    policy : Policy or None
         Its resource policy.
     """
 
@@ -145,7 +146,7 @@ class RestApi:
     description: str = ""
     binary_media_types: tuple[str, ...] = ()
     endpoint_types: tuple[str, ...] = ("EDGE",)
-    policy: Mapping[str, Any] | None = None
+    policy: Policy | None = None
     is_disabled: bool = False
     created: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(tz=datetime.UTC))
     stages: dict[str, Stage] = field(default_factory=dict)

@@ -223,7 +223,7 @@ def _signature(request: SignedRequest, claim: _Claim, secret: str) -> str:
     canonical = "\n".join(
         [
             request.method,
-            quote(request.path or "/", safe=f"/{_UNRESERVED}"),
+            quote(_normalized(request.path), safe=f"/{_UNRESERVED}"),
             _canonical_query(claim.query),
             "".join(lines),
             ";".join(claim.signed_headers),
@@ -237,6 +237,19 @@ def _signature(request: SignedRequest, claim: _Claim, secret: str) -> str:
     for part in (claim.date, claim.region, claim.service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
+
+
+def _normalized(path: str) -> str:
+    """Return a path without what leads nowhere: empty segments, ``.`` and ``..``."""
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in {"", "."}:
+            kept.append(segment)
+    ending = "/" if kept and not segments[-1] else ""
+    return f"/{'/'.join(kept)}{ending}"
 
 
 def _canonical_query(query: str) -> str:

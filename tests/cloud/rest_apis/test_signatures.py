@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime
 import json
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from botocore.auth import SigV4QueryAuth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
 
+from switchyard.cloud.apigateway.errors import GatewayError
+from switchyard.cloud.apigateway.signature import Caller, Key, SignedRequest, authenticate
 from tests.cloud.local_cloud import LocalCloud, wait_until
 from tests.cloud.rest_apis.conftest import Address
 from tests.signed_http import OWNER, Answer, send, send_signed, signed_headers
@@ -138,3 +143,57 @@ def test_each_request_is_in_the_access_log(rest_cloud: LocalCloud, url: str) -> 
         ("403", "-", "MISSING_AUTHENTICATION_TOKEN", "/things/{thing}"),
     }
     assert wait_until(lambda: wanted <= lines())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/open", 200), ("GET", "/secret", 403), ("GET", "/abroad", 403), ("PUT", "/open", 403)],
+)
+def test_an_api_s_own_policy_decides_for_everybody(address: Address, method: str, path: str, status: int) -> None:
+    answer = send(method, address("GuardedApi", "live", path))
+    assert answer.status == status
+    if status == 403:
+        assert "User: anonymous is not authorized" in answer.document["message"]
+        assert ("explicit deny" in answer.document["message"]) == (method == "GET")
+
+
+def test_an_api_s_own_policy_may_allow_what_a_role_s_does_not(address: Address, reader: Credentials) -> None:
+    url = address("GuardedApi", "live", "/signed")
+    assert send("GET", url).status == 403
+    assert send_signed("GET", url, credentials=reader).status == 200
+
+
+PARTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
+SIGNED = Key(Caller("AKIA", "1", "arn", "id"), "secret")
+
+
+@given(
+    path=st.lists(PARTS, max_size=4),
+    query=st.lists(st.tuples(PARTS, PARTS), max_size=4),
+    header=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+    body=st.binary(max_size=50),
+    presigned=st.booleans(),
+)
+def test_whatever_botocore_signs_is_recognized(
+    path: list[str], query: list[tuple[str, str]], header: str, body: bytes, presigned: bool
+) -> None:
+    url = f"http://127.0.0.1:4599/{'/'.join(quote(part, safe='') for part in path)}?{urlencode(query, quote_via=quote)}"
+    if presigned:
+        body = b""  # botocore moves a body into a presigned address's query
+    request = AWSRequest("POST", url.rstrip("?"), data=body, headers={"X-Mine": header})
+    signer = SigV4QueryAuth if presigned else SigV4Auth
+    signer(Credentials("AKIA", "secret"), "execute-api", "us-east-1").add_auth(request)
+    parts = urlsplit(request.url)
+    headers = [(name.lower(), value) for name, value in request.headers.items()]
+    given_request = SignedRequest("POST", parts.path, parts.query, [*headers, ("host", "127.0.0.1:4599")], body)
+    assert authenticate(given_request, lambda _: SIGNED, datetime.datetime.now(datetime.UTC)) == SIGNED.caller
+
+
+@given(header=st.text(max_size=80), date=st.text(max_size=20), query=st.text(max_size=60))
+def test_no_authorization_that_is_none_is_more_than_refused(header: str, date: str, query: str) -> None:
+    headers = [("authorization", f"AWS4-HMAC-SHA256 {header}"), ("x-amz-date", date), ("host", "h")]
+    for given_headers in (headers, headers[1:]):
+        request = SignedRequest("GET", "/", f"X-Amz-Signature=1&X-Amz-Credential={query}&{query}", given_headers, b"")
+        with pytest.raises(GatewayError) as refused:
+            authenticate(request, lambda _: SIGNED, datetime.datetime.now(datetime.UTC))
+        assert refused.value.status == 403
