@@ -95,6 +95,7 @@ class Cloud:
         import uvicorn
 
         from switchyard.cloud import events, monitoring, states
+        from switchyard.cloud.apigateway.http import ApiGateway
         from switchyard.cloud.archive import Archive
         from switchyard.cloud.control import Control
         from switchyard.cloud.events.service import Events
@@ -127,7 +128,7 @@ class Cloud:
                 Lambda(self._functions, self._invocations),
                 self._control,
                 self._identity.authorizer,
-                self._api_gateway(),
+                ApiGateway(self._gateway, self.endpoint_url),
             ),
             lifespan="off",
             access_log=False,
@@ -139,17 +140,14 @@ class Cloud:
         self._server = uvicorn.Server(config)
         threading.Thread(target=self._server.run, args=([self._listening],), name="server", daemon=True).start()
 
-    def _api_gateway(self) -> Any:
+    def _gateway(self) -> Any:
         from switchyard.cloud.apigateway.gateway import Gateway
-        from switchyard.cloud.apigateway.http import ApiGateway
         from switchyard.cloud.apigateway.keys import authorize_by, find_key
 
         def may_invoke(function: Function, method_arn: str) -> bool:
             return self._functions.policies.admits(function.arn, "apigateway.amazonaws.com", method_arn)
 
-        authorize = authorize_by(self._identity.authorizer)
-        gateway = Gateway(self._apis, self._functions, find_key, authorize, may_invoke)
-        return ApiGateway(gateway, self.endpoint_url)
+        return Gateway(self._apis, self._functions, find_key, authorize_by(self._identity.authorizer), may_invoke)
 
     def load(self, name: str, template: Path, parameters: dict[str, str]) -> Any:
         """Create a template's resources.

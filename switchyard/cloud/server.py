@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from switchyard.cloud import cloudformation, lambda_api
-from switchyard.cloud.apigateway.gateway import is_own_host
+from switchyard.cloud.apigateway.addresses import is_own_host
 from switchyard.cloud.apigateway.http import ApiGateway
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control

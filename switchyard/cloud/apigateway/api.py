@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from switchyard.cloud.account import ACCOUNT_ID
-from switchyard.cloud.apigateway.gateway import PREFIX
+from switchyard.cloud.apigateway.addresses import PREFIX
 from switchyard.cloud.apigateway.model import RestApi, RestApis, Stage, identifier
 from switchyard.cloud.apigateway.openapi import without_extensions
 from switchyard.cloud.apigateway.proxy import Reply

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from switchyard.cloud.account import ACCOUNT_ID, REGION, arn
+from switchyard.cloud.account import ACCOUNT_ID, arn
 from switchyard.cloud.apigateway import proxy, validation
+from switchyard.cloud.apigateway.addresses import Address
 from switchyard.cloud.apigateway.errors import GatewayError, configuration_error
 from switchyard.cloud.apigateway.model import GatewayResponse, Method, RestApi, RestApis, Stage
 from switchyard.cloud.apigateway.proxy import ProxyRequest, Reply
@@ -28,11 +29,8 @@ from switchyard.cloud.logs import LogStream
 from switchyard.cloud.runtime_api import trace_header
 
 LOG = logging.getLogger(__name__)
-PREFIX = "/_aws/execute-api/"
 LARGEST_BODY = 10 * 1024 * 1024
 WORKERS = 128
-_PATH = re.compile(rf"{PREFIX}([a-z0-9]+)/([^/?]+)(/[^?]*)?")
-_HOST = re.compile(rf"([a-z0-9]+)\.execute-api\.{REGION}\.(?:[a-z0-9.-]*localhost|amazonaws\.com)(?::\d+)?")
 _FUNCTION = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(.+)/invocations")
 _VARIABLE = re.compile(r"\$context\.(\w+(?:\.\w+)*)|\$stageVariables\.(\w+)")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
@@ -43,21 +41,6 @@ INVOKE = "execute-api:Invoke"
 Authorize = Callable[[Caller | None, str, Policy | None, str], str | None]
 # Given a function and the ARN of a method, returns whether API Gateway may invoke the one for the other.
 MayInvoke = Callable[[Function, str], bool]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a request goes.
-
-    Parameters
-    ----------
-    path : str
-        Behind the stage, as it was sent.
-    """
-
-    api_id: str
-    stage: str
-    path: str
 
 
 @dataclass(frozen=True)
@@ -82,21 +65,6 @@ class Request:
     def header(self, name: str) -> str:
         """Return a header's last value, or nothing."""
         return next((value for given, value in reversed(self.headers) if given == name), "")
-
-
-def is_own_host(host: str) -> bool:
-    """Return whether a host name is one of API Gateway's."""
-    return _HOST.fullmatch(host) is not None
-
-
-def address(host: str, path: str) -> Address | None:
-    """Return which API a request is for, by its host or its path; None when it is for none."""
-    if match := _HOST.fullmatch(host):
-        stage, slash, rest = path.lstrip("/").partition("/")
-        return Address(match.group(1), stage, f"{slash}{rest}" or "/")
-    if match := _PATH.fullmatch(path):
-        return Address(match.group(1), match.group(2), match.group(3) or "/")
-    return None
 
 
 @dataclass

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from switchyard.cloud.apigateway import api
-from switchyard.cloud.apigateway.gateway import LARGEST_BODY, Gateway, Request, address
-from switchyard.cloud.apigateway.proxy import Reply
+from switchyard.cloud.apigateway.addresses import address
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body
+
+if TYPE_CHECKING:
+    from switchyard.cloud.apigateway.gateway import Gateway
+    from switchyard.cloud.apigateway.proxy import Reply
 
 # Runs a function in a thread.
 InThread = Callable[..., Awaitable[Any]]
@@ -20,13 +23,19 @@ class ApiGateway:
 
     Parameters
     ----------
+    make : callable
+        Makes the gateway, once a request asks for it: a cloud whose APIs nobody calls starts without.
     endpoint_url : str
         Where the port is.
     """
 
-    def __init__(self, gateway: Gateway, endpoint_url: str) -> None:
-        self._gateway = gateway
+    def __init__(self, make: Callable[[], Gateway], endpoint_url: str) -> None:
+        self._make = make
         self._endpoint_url = endpoint_url
+
+    @cached_property
+    def _gateway(self) -> Gateway:
+        return self._make()
 
     async def answers_call(self, scope: Scope, receive: Receive, send: Send, in_thread: InThread) -> bool:
         """Answer a request to an API, or return False when it is to none."""
@@ -35,6 +44,8 @@ class ApiGateway:
         where = address(dict(headers).get("host", ""), path)
         if where is None:
             return False
+        from switchyard.cloud.apigateway.gateway import LARGEST_BODY, Request
+
         body = await read_body(receive, LARGEST_BODY)
         client = scope.get("client") or ("127.0.0.1", 0)
         query = (scope.get("query_string") or b"").decode("latin-1")
@@ -47,6 +58,8 @@ class ApiGateway:
         path = _raw_path(scope)
         if not path.startswith("/restapis") or scope["method"] != "GET":
             return False
+        from switchyard.cloud.apigateway import api
+
         accept = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"accept"), "")
         query = api.Query(path, (scope.get("query_string") or b"").decode("latin-1"), accept, self._endpoint_url)
         reply = await in_thread(api.answer, self._gateway.apis, query)
