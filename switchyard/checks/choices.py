@@ -110,7 +110,7 @@ def _compare(rule: dict[str, Any], comparison: str, where: str, state: Type, sco
             return Outcome(state, state)
         there = replace(path, state, _present)
         missing = replace(path, state, _missing)
-        if there is None:
+        if there is None and operand is True:
             message = f"{variable} is never there: IsPresent is always false"
             scope.tell(where, message, scope.nearest_writers(variable), everywhere=True)
         return Outcome(there, missing) if operand is True else Outcome(missing, there)
