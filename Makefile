@@ -42,6 +42,7 @@ lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy lambdas/*.py lambdas/shared/*.py
 	$(BIN)/lint-imports
 	$(BIN)/switchyard check
 	$(BIN)/statelint --ignore=URI,FLOAT workflows/*.asl.json

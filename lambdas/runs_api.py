@@ -87,34 +87,39 @@ def delete_run(name: str) -> Response[str]:
     return _json(202, stopped)
 
 
-@app.exception_handler(Problem)
+# Powertools does not type the decorators for exceptions, which would make what they decorate untyped too.
+@app.exception_handler(Problem)  # type: ignore[untyped-decorator]
 def _answer_problem(problem: Problem) -> Response[str]:
+    return _problem(problem)
+
+
+def _problem(problem: Problem) -> Response[str]:
     logger.info("Refused", status=problem.status, detail=problem.detail[:500])
     request_id = app.current_event.raw_event.get("requestContext", {}).get("requestId")
     return Response(problem.status, CONTENT_TYPE, problem.body(request_id), problem.headers)
 
 
-@app.exception_handler([ClientError, BotoCoreError])
+@app.exception_handler([ClientError, BotoCoreError])  # type: ignore[untyped-decorator]
 def _answer_fault(error: ClientError | BotoCoreError) -> Response[str]:
     """Answer for a service behind this one, whose own words may tell more than a client should know."""
     logger.exception("A service refused or failed")
     if is_transient(error):
         code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-        return _answer_problem(
+        return _problem(
             Problem(503, f"A service behind this API is busy ({code}). Try again shortly.", {"Retry-After": "2"})
         )
-    return _answer_problem(_OWN_FAULT)
+    return _problem(_OWN_FAULT)
 
 
-@app.exception_handler(Exception)
+@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
 def _answer_unexpected(error: Exception) -> Response[str]:
     logger.exception("Not foreseen", error=type(error).__name__)
-    return _answer_problem(_OWN_FAULT)
+    return _problem(_OWN_FAULT)
 
 
 @app.not_found
 def _answer_not_found(_: Exception) -> Response[str]:
-    return _answer_problem(Problem(404, "There is nothing here. The API has /runs and /runs/{name}."))
+    return _problem(Problem(404, "There is nothing here. The API has /runs and /runs/{name}."))
 
 
 @logger.inject_lambda_context(correlation_id_path="requestContext.requestId", clear_state=True)

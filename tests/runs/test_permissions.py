@@ -86,9 +86,11 @@ class Stack:
     def denied(self) -> Calls:
         with urllib.request.urlopen(f"{self.site.url}/_switchyard/iam") as answer:
             identities = json.load(answer)["identities"]
-        return Counter(
-            {(each["name"], call["action"]): call["count"] for each in identities for call in each["denied"]}
-        )
+        denied: Calls = Counter()
+        for each in identities:
+            for call in each["denied"]:  # one entry for each resource
+                denied[each["name"], call["action"]] += call["count"]
+        return denied
 
     @contextmanager
     def without(self, role: str, sid: str) -> Iterator[None]:
