@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import events, iam, logs, redrive
+from switchyard.commands import events, faults, iam, logs, redrive
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -81,6 +81,7 @@ def main(
         "switchyard run housing --data ~/housing.csv",
         "switchyard run diabetes --set hyperparameters.alpha=0.5 --set limits.training_seconds=600",
         "switchyard run diabetes --name nightly-42 --json > result.json",
+        'switchyard run diabetes --fault "Train model:ThrottlingException x2"',
     )
 )
 def run(
@@ -99,6 +100,7 @@ def run(
         str | None,
         typer.Option(help="The execution's name. The same name is the same run, never a second one."),
     ] = None,
+    fault: faults.FaultOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: train, check, predict and deploy, then ask the live endpoint.
@@ -107,13 +109,14 @@ def run(
     Exit code 0: deployed; 1: failed or rejected; 2: wrong usage, nothing was started.
     """
     from switchyard.aws.errors import explain
+    from switchyard.executions.faults import parse_fault
     from switchyard.executions.progress import progress_for
     from switchyard.executions.run import RunRequest, failed_to_start, run_recipe
 
     console = console_for(as_json)
     try:
         result = run_recipe(
-            RunRequest(recipe, data, tuple(settings or ()), name),
+            RunRequest(recipe, data, tuple(settings or ()), name, tuple(parse_fault(text) for text in fault or ())),
             target=context.obj,
             progress=progress_for(console, recipe),
             show=lambda result: show_run(result, console, as_json),
@@ -139,18 +142,23 @@ def start(
     input_: Annotated[str, typer.Option("--input", metavar="JSON|@FILE", help="The execution's input.")] = "{}",
     name: Annotated[str | None, typer.Option(help="The execution's name.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it until it has ended.")] = False,
+    fault: faults.FaultOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Start an execution of any workflow."""
+    from switchyard.executions.faults import add_faults, check_faults_allowed, parse_fault
     from switchyard.executions.following import start_execution
     from switchyard.executions.inputs import read_input
     from switchyard.executions.run import check_name, new_name
 
     document = read_input(input_)
     check_name(name)
+    check_faults_allowed(context.obj, fault or ())
+    specs = [parse_fault(text) for text in fault or ()]
     cloud = connect(context.obj)
     arn = cloud.find_workflow(workflow)
     name = name or new_name(arn.rsplit(":", 1)[-1][:50])
+    add_faults(cloud, specs, execution=name)
     execution_arn, _ = start_execution(cloud, arn, name, document)
     if watch:
         watch_execution(cloud, execution_arn, as_json)
@@ -224,6 +232,7 @@ def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = Fal
         print(f"stopped {found['name']}")
 
 
+app.add_typer(faults.app, name="faults")
 app.command("redrive", epilog=redrive.EPILOG)(redrive.redrive)
 app.add_typer(events.app, name="events")
 

@@ -22,7 +22,21 @@ from tests.fake_cloud import EXECUTION, FakeCloud, refusal
 from tests.recorded import DEFINITION, recorded
 from tests.sample_project import SampleProject
 
-COMMANDS = ["run", "up", "start", "watch", "ls", "stop", "redrive", "logs", "invoke", "publish", "check", "render"]
+COMMANDS = [
+    "run",
+    "up",
+    "start",
+    "watch",
+    "ls",
+    "stop",
+    "faults",
+    "redrive",
+    "logs",
+    "invoke",
+    "publish",
+    "check",
+    "render",
+]
 RUN_KEYS = [
     "execution_arn",
     "status",
@@ -455,6 +469,25 @@ def test_what_cannot_be_redriven_is_told_with_the_reason(call: Call, cloud: Fake
     code, _, err = call("redrive", "nightli")
     assert code == 2
     assert "there is no execution 'nightli'; did you mean 'nightly'" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "diabetes", "--fault", "Train model"], "'Train model' is no fault: write the state or function"),
+        (["start", "train_and_deploy", "--fault", ":crash"], "':crash' is no fault"),
+        (["faults", "add", "Train model:"], "'Train model:' is no fault"),
+        (["--profile", "prod", "run", "diabetes", "--fault", "*:crash"], "nothing is broken on purpose in an AWS"),
+        (["--aws", "start", "train_and_deploy", "--fault", "*:crash"], "nothing is broken on purpose in an AWS"),
+        (["--aws", "faults", "ls"], "nothing is broken on purpose in an AWS"),
+        (["faults", "ls"], "faults are for the local cloud of Switchyard"),
+    ],
+)
+def test_faults_that_cannot_be_are_refused(call: Call, cloud: FakeCloud, arguments: list[str], message: str):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert cloud.stepfunctions.executions == {}
 
 
 def test_leaving_a_watch_does_not_stop_the_execution(call: Call, cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch):

@@ -17,6 +17,7 @@ from typing import Any
 from switchyard.cloud import moto_fixes
 from switchyard.cloud.apigateway import creators as apigateway
 from switchyard.cloud.apigateway.model import RestApis
+from switchyard.cloud.faults import Faults
 from switchyard.cloud.functions import Function, Functions
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.resource import Creators
@@ -77,6 +78,7 @@ class Cloud:
         self._sagemaker: Any = None
         self._events: Any = None
         self._invocations: Any = None
+        self._faults = Faults()
         self._apis = RestApis()
         self._rooms: list[Creators] = [apigateway.creators(self._apis)]
         self._monitor: Any = None
@@ -113,13 +115,15 @@ class Cloud:
         moto_fixes.call_through(tasks)
         archive = Archive(self._identity, self._home / "runs")
         states.install(
-            tasks,
-            lambda arn, timeout: self._sagemaker.job(arn).wait(timeout),
+            client_for=tasks,
+            service=self._sagemaker,
+            functions=self._functions,
+            injected=self._faults,
             on_redrive=archive.forget,
         )
         tracing.install(self._identity.authorizer)
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
-        self._control = Control(archive, self._identity.authorizer)
+        self._control = Control(archive, self._identity.authorizer, self._faults)
         self._events = Events(self._identity, self._functions.policies.document, self._time_scale)
         self._invocations = Invocations(self._functions, self._identity, self._time_scale)
         config = uvicorn.Config(
@@ -171,6 +175,8 @@ class Cloud:
             cache=self._home / "cache",
             rooms=self._rooms,
         )
+        functions = [made for made in self._control.stack.resources if made.type == "AWS::Lambda::Function"]
+        self._faults.know_functions({made.logical_id: made.physical_id for made in functions})
         self._functions.prepare()
         return self._control.stack
 

@@ -127,6 +127,7 @@ class Functions:
         self._functions: dict[str, Function] = {}
         self._idle: dict[str, list[_Worker]] = {}
         self._all: set[_Worker] = set()
+        self._crashes: dict[tuple[str, bytes], str] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -159,11 +160,16 @@ class Functions:
         """Return every function, by name."""
         return sorted(self._functions.values(), key=lambda function: function.name)
 
+    def crash_next(self, name: str, payload: bytes, note: str) -> None:
+        """Let the function's process exit in the middle of its next invocation with that event."""
+        self._crashes[name, payload] = note
+
     def invoke(self, function: Function, payload: bytes, request_id: str | None = None) -> Result:
         """Run the function on one event, in a warm worker if one is idle; attempts at one event share an id."""
+        crash_note = self._crashes.pop((function.name, payload), None)
         worker = self._take(function)
         began = time.monotonic()
-        result = worker.invoke(payload, request_id or str(uuid.uuid4()))
+        result = worker.invoke(payload, request_id or str(uuid.uuid4()), crash_note)
         _record(function, result, (time.monotonic() - began) * 1000)
         with self._lock:
             idle = self._idle.setdefault(function.name, [])
@@ -235,13 +241,16 @@ class _Worker:
         """Return whether the process can take another invocation."""
         return self._process.exit_code is None and self._api.init_error is None
 
-    def invoke(self, payload: bytes, request_id: str) -> Result:
-        """Run one invocation, at most for the function's time-out."""
+    def invoke(self, payload: bytes, request_id: str, crash_note: str | None = None) -> Result:
+        """Run one invocation, at most for the function's time-out; with a note, the process is killed in it."""
         began = time.time()
         if self._function.is_traced:
             service_calls.trace_function(self._may)
         invocation = Invocation(request_id, payload, self._function.arn, began + self._function.timeout, trace_header())
+        invocation.crash_note = crash_note
         self._api.submit(invocation)
+        if crash_note is not None and self._api.taken.wait(self._function.timeout):
+            self._process.kill()
         if not self.is_alive():
             self._report_exit()
         if not invocation.done.wait(self._function.timeout):
@@ -269,8 +278,13 @@ class _Worker:
 
     def _report_exit(self) -> None:
         code = self._process.exit_code
-        status = f"signal: {-code}" if code is not None and code < 0 else f"exit status {code}"
-        message = f"Error: Runtime exited with error: {status}"
+        if code is not None and code < 0:
+            status = f"signal: {str(signal.strsignal(-code)).lower()}"
+        else:
+            status = f"exit status {code}"
+        message = f"RequestId: {self._api.request_id} Error: Runtime exited with error: {status}"
+        if self._api.crash_note is not None:
+            message += f" {self._api.crash_note}"
         self._api.finish(self._api.init_error or _error("Runtime.ExitError", message), "Unhandled")
 
 

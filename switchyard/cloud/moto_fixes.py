@@ -32,6 +32,19 @@ _DEFINITE_PATH = re.compile(r"\$(\.\w+|\[\d+\]|\['[^']*'\])*")
 LONGEST_EXECUTION_NAME = 80
 LARGEST_EXECUTION_INPUT = 262_144
 _NAME_REFUSED = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
+# The errors of Invoke that do not come from the function (AWS Lambda API Reference), as boto3 would name them.
+_INVOKE_ERRORS = {
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
+    "RequestTooLargeException",
+    "ResourceConflictException",
+    "ResourceNotFoundException",
+    "ResourceNotReadyException",
+    "ServiceException",
+    "SnapStartTimeoutException",
+    "TooManyRequestsException",
+    "UnsupportedMediaTypeException",
+}
 # Client names as in AWS's SDK for Java 2.x, which the aws-sdk integration's error names begin with.
 _SDK_ERROR_PREFIXES = {
     "cloudwatch": "CloudWatch",
@@ -140,19 +153,18 @@ def name_sdk_errors_as_aws() -> None:
 
 
 def name_lambda_errors_as_aws() -> None:
-    """Errors that Lambda's model of Invoke does not name have names of their own; on AWS they share one."""
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
-        StateTaskServiceLambda,
-    )
+    """Any code becomes ``Lambda.<code>``; Step Functions does so with those that Invoke models, and else says
+    ``Lambda.AWSLambdaException``, so that a Retry for it matches."""
+    module = importlib.import_module(f"{_SERVICES}.state_task_service_lambda")
+    service = module.StateTaskServiceLambda
+    original = service._error_cause_from_client_error
 
-    original = StateTaskServiceLambda._error_cause_from_client_error
+    def error_and_cause(error: Any) -> tuple[str, str]:
+        name, cause = original(error)
+        known = type(error).__name__ != "ClientError" or error.response["Error"]["Code"] in _INVOKE_ERRORS
+        return (name if known else "Lambda.AWSLambdaException"), cause
 
-    def error_cause(client_error: Any) -> tuple[str, str]:
-        error, cause = original(client_error)
-        is_known = client_error.response["Error"]["Code"] not in {"AccessDeniedException", "AccessDenied"}
-        return (error if is_known else "Lambda.AWSLambdaException"), cause
-
-    StateTaskServiceLambda._error_cause_from_client_error = staticmethod(error_cause)
+    service._error_cause_from_client_error = staticmethod(error_and_cause)
 
 
 def name_unnamed_executions() -> None:

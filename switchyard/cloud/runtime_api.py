@@ -27,6 +27,7 @@ class Invocation:
     trace_id: str
     answer: bytes = b""
     error: str | None = None
+    crash_note: str | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
     def finish(self, answer: bytes, error: str | None = None) -> None:
@@ -42,21 +43,40 @@ class RuntimeApi:
     def __init__(self) -> None:
         self._pending: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._current: Invocation | None = None
+        self.taken = threading.Event()
         self.init_error: bytes | None = None
         self._server = _Server(self)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    @property
+    def request_id(self) -> str:
+        """The invocation that the worker has, or had last."""
+        return self._current.request_id if self._current is not None else ""
+
+    @property
+    def crash_note(self) -> str | None:
+        """Why the worker is to crash in that invocation; None when it is not."""
+        return self._current.crash_note if self._current is not None else None
+
     def submit(self, invocation: Invocation) -> None:
         """Hand an invocation to the worker."""
         self._current = invocation
+        self.taken.clear()
         self._pending.put(invocation)
         if self.init_error is not None:
             self.fail(self.init_error)
 
     def next(self) -> Invocation | None:
         """Wait for the next invocation; None when the worker is to end."""
-        return self._pending.get()
+        invocation = self._pending.get()
+        self.taken.set()
+        return invocation
+
+    def answer(self, answer: bytes, error: str | None = None) -> None:
+        """Take the worker's answer, unless it is to crash before it gives one."""
+        if self._current is not None and self._current.crash_note is None:
+            self._current.finish(answer, error)
 
     def finish(self, answer: bytes, error: str | None = None) -> None:
         """Finish the invocation that the worker has, if it has one."""
@@ -120,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         if match is None:
             self.server.api.fail(body)
         else:
-            self.server.api.finish(body, "Unhandled" if match.group(2) == "error" else None)
+            self.server.api.answer(body, "Unhandled" if match.group(2) == "error" else None)
         self._answer(202)
 
     def log_message(self, *_: object) -> None:

@@ -65,7 +65,8 @@ class Router:
         if await self._apigateway.answers_call(scope, receive, send, self._in_thread):
             return
         if path.startswith("/_switchyard/"):
-            status, document = await self._in_thread(self._control.answer, scope["method"], path)
+            body = await read_body(receive)
+            status, document = await self._in_thread(self._control.answer, scope["method"], path, body)
             await respond(send, status, json.dumps(document).encode(), {"content-type": "application/json"})
             return
         request = _request(scope, headers)

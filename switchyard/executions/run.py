@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from switchyard import launcher
 from switchyard.aws.client import Cloud, Preparation, connect, connect_local
 from switchyard.errors import SwitchyardError, UsageError
+from switchyard.executions.faults import FaultSpec, add_faults, check_faults_allowed, list_faults
 from switchyard.executions.following import SavedRun, check_same_input, follow, start_execution
 from switchyard.executions.history import ExecutionTree, Status, build_tree
 from switchyard.executions.result import RunResult, result_of
@@ -48,12 +49,15 @@ class RunRequest:
         `KEY=VALUE` overrides.
     name
         The execution's name; None for a new one.
+    faults
+        What is to go wrong in this run, on a local cloud.
     """
 
     recipe: str
     data: str | None = None
     settings: tuple[str, ...] = ()
     name: str | None = None
+    faults: tuple[FaultSpec, ...] = ()
 
 
 def run_recipe(
@@ -78,6 +82,7 @@ def run_recipe(
         When the recipe, the data, a setting or the name cannot be used; nothing was started then.
     """
     name = check_name(request.name)
+    check_faults_allowed(target, request.faults)
     preparation = None if target.aws else Preparation()
     project = Project.find()
     from switchyard.recipes.loading import apply_set, find_recipe
@@ -108,6 +113,7 @@ def run_recipe(
             progress=progress,
         )
         name = name or new_name(recipe.name)
+        faults = add_faults(opened.cloud, request.faults, execution=name)
         arn, has_ended = start_execution(
             opened.cloud, opened.cloud.output(f"{WORKFLOW}StateMachineArn"), name, document
         )
@@ -117,6 +123,8 @@ def run_recipe(
             progress.note(f"Execution {name}")
         result = follow_to_result(opened.cloud, arn, progress=progress, stop_on_interrupt=True)
         result.cloud_goes_on = opened.goes_on
+        if faults:
+            _note_unused(opened.cloud, {fault["id"] for fault in faults}, progress)
         show(result)
         return result
 
@@ -293,6 +301,12 @@ def _uploaded_as(saved: SavedExecution, recipe: Recipe, data: str) -> str:
     earlier = str(saved.input.get("data", "")) if isinstance(saved.input, dict) else ""
     content_hash = open_dataset(Path(data).expanduser(), recipe.data).content_hash()
     return earlier if f"/{content_hash}/" in earlier else data
+
+
+def _note_unused(cloud: Cloud, numbers: set[int], progress: Progress) -> None:
+    for fault in list_faults(cloud):
+        if fault["id"] in numbers and not fault["fired"]:
+            progress.note(f"The fault {fault['target']}:{fault['kind']} has struck nothing in this run")
 
 
 def _arn_of(saved: SavedExecution) -> str:

@@ -60,6 +60,7 @@ def main(mended: bool) -> dict[str, Any]:
         "evaluate_jsonata": cloud.jsonata,
         "name_error_codes": cloud.codes_of_errors,
         "name_sdk_errors_as_aws": cloud.error_of_an_sdk_task,
+        "name_lambda_errors_as_aws": errors_of_lambda,
         "name_unnamed_executions": cloud.two_unnamed_executions,
         "refuse_bad_starts": cloud.starts_that_step_functions_refuses,
         "keep_stop_reason": cloud.reason_of_a_stop,
@@ -71,7 +72,6 @@ def main(mended: bool) -> dict[str, Any]:
         "renew_task_tokens": cloud.tokens_of_two_tries,
         "evaluate_bucket_policies": cloud.reading_from_a_bucket_that_takes_only_tls,
         "attach_managed_policies": cloud.policies_of_aws_on_a_role,
-        "name_lambda_errors_as_aws": cloud.error_of_a_refused_invocation,
         "keep_policies_as_json": cloud.policy_of_a_template_s_role,
         "select_log_streams_by_prefix": cloud.lines_of_the_streams_with_a_prefix,
         "answer_cloudwatch": cloud.statistics_of_a_metric_that_is_another_one,
@@ -94,6 +94,18 @@ def main(mended: bool) -> dict[str, Any]:
         seen |= {name: answer.result() for name, answer in answers.items()}
     seen["on_execution_end"] = len(ended) > 0
     return seen
+
+
+def errors_of_lambda() -> Any:
+    """Refuse an invocation with a code that Invoke does not model, and with one that it does."""
+    from botocore.exceptions import ClientError
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_lambda
+
+    name = state_task_service_lambda.StateTaskServiceLambda._error_cause_from_client_error
+    metadata = {"HTTPStatusCode": 400, "RequestId": "r"}
+    codes = ("AccessDeniedException", "TooManyRequestsException")
+    answers = [{"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": metadata} for code in codes]
+    return [name(ClientError(answer, "Invoke"))[0] for answer in answers]
 
 
 def importing_the_interpreter_imports_ec2(mended: bool) -> bool:
@@ -390,19 +402,6 @@ class Cloud:
         except ClientError as error:
             return [attached, error.response["Error"]["Code"]]
         return [attached, "attached"]
-
-    def error_of_a_refused_invocation(self) -> str:
-        from botocore.exceptions import ClientError
-        from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
-            StateTaskServiceLambda,
-        )
-
-        answer = {
-            "Error": {"Code": "AccessDeniedException", "Message": "no"},
-            "ResponseMetadata": {"HTTPStatusCode": 403, "RequestId": "1"},
-        }
-        error, _ = StateTaskServiceLambda._error_cause_from_client_error(ClientError(answer, "Invoke"))
-        return str(error)
 
     def policy_of_a_template_s_role(self) -> str:
         from moto.iam.models import Role

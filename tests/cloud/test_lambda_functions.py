@@ -106,7 +106,7 @@ def test_an_answer_that_is_not_json_is_a_function_error(cloud: LocalCloud) -> No
 
 
 @pytest.mark.parametrize(
-    ("what", "status"), [("exit", "exit status 3"), ("die", "signal: 9"), ("leave", "exit status 4")]
+    ("what", "status"), [("exit", "exit status 3"), ("die", "signal: killed"), ("leave", "exit status 4")]
 )
 def test_a_process_that_ends_is_an_exit_error_and_the_next_invocation_works(
     cloud: LocalCloud, what: str, status: str

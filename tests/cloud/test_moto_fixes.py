@@ -30,7 +30,10 @@ SHOWN: dict[str, tuple[Any, Any]] = {
         ],
     ),
     "name_sdk_errors_as_aws": ("s3.NoSuchBucketException", "S3.NoSuchBucketException"),
-    "name_lambda_errors_as_aws": ("Lambda.AccessDeniedException", "Lambda.AWSLambdaException"),
+    "name_lambda_errors_as_aws": (
+        ["Lambda.AccessDeniedException", "Lambda.TooManyRequestsException"],
+        ["Lambda.AWSLambdaException", "Lambda.TooManyRequestsException"],
+    ),
     "name_unnamed_executions": ("the second is refused", "two"),
     "refuse_bad_starts": (["taken"] * 3, ["InvalidName", "InvalidName", "InvalidExecutionInput"]),
     "parse_definitions_apart": ("refused", "taken"),

@@ -180,7 +180,7 @@ def test_what_a_script_writes_to_output_failure_is_the_failure_reason(cloud: Loc
     [
         ("import sys; sys.exit('no rows')", 'ExitCode 1 ErrorMessage "no rows"'),
         ("import os; os._exit(9)", 'ExitCode 9 ErrorMessage "the process printed nothing"'),
-        ("import os; os.kill(os.getpid(), 9)", 'ExitCode -9 ErrorMessage "the process printed nothing"'),
+        ("import os; os.kill(os.getpid(), 9)", 'ExitCode 137 ErrorMessage "the process printed nothing"'),
         ("this is no Python", 'ErrorMessage "SyntaxError: invalid syntax'),
         ("print('é\\xff' * 2000); 1 / 0", "ZeroDivisionError"),
     ],

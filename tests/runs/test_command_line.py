@@ -158,3 +158,22 @@ def test_a_wrong_call_is_exit_code_2_and_leaves_nothing(whole_project: Project, 
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert not (whole_project.root / ".switchyard" / "runs").exists()
+
+
+def test_a_run_can_be_told_to_fail(whole_project: Project) -> None:
+    words = ["--fault", "Train model:Failed", "--fault", "Smoke test:crash", "--name", "told", "--json"]
+    done = switchyard(whole_project, "run", "diabetes", *words)
+
+    assert done.returncode == 1, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["state"] == "Train model"
+    assert "[injected: the fault 'Train model:Failed' of the local cloud]" in error["cause"]
+    assert "The fault Smoke test:crash has struck nothing in this run" in done.stderr
+
+
+def test_a_fault_that_cannot_be_starts_nothing(whole_project: Project) -> None:
+    done = switchyard(whole_project, "run", "diabetes", "--fault", "Train modl:Failed", "--name", "typo")
+
+    assert done.returncode == 2
+    assert "there is no state and no function 'Train modl'; did you mean 'Train model'" in done.stderr
+    assert not (whole_project.root / ".switchyard" / "runs" / "typo").exists()

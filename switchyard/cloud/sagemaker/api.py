@@ -15,7 +15,7 @@ from botocore import xform_name
 
 from switchyard.cloud.account import arn
 from switchyard.cloud.iam.service_calls import SAGEMAKER
-from switchyard.cloud.sagemaker.context import Context
+from switchyard.cloud.sagemaker.context import Context, Sabotage
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import NotRunError, ResourceInUseError, SageMakerError, ValidationError
 from switchyard.cloud.sagemaker.jobs import Job
@@ -156,6 +156,19 @@ class SageMaker:
             self.endpoints.get(name), f'Could not find endpoint "{arn("sagemaker", f"endpoint/{name}")}".'
         )
         return endpoint
+
+    def sabotage_job(self, job_arn: str, note: str, *, crash: bool) -> None:
+        """Let a job that is about to be created fail."""
+        self._context.sabotage[job_arn] = Sabotage(note, crash)
+
+    def sabotage_deployment(self, endpoint: str, note: str) -> None:
+        """Let the deployment of an endpoint that is about to begin fail."""
+        self._context.sabotage[f"endpoint/{endpoint}"] = Sabotage(note)
+
+    def spare(self, *keys: str) -> None:
+        """Let what was to fail not fail: it was not begun."""
+        for key in keys:
+            self._context.sabotage.pop(key, None)
 
     def close(self) -> None:
         """End every job and endpoint."""

@@ -126,6 +126,10 @@ class Endpoint:
         self.failure_reason: str | None = None
         self.config_name: str = request["EndpointConfigName"]
         self._config(self.config_name)  # an unknown one is refused before anything is made
+        self.deployed_at = self.created  # when its last deployment began
+        self.is_confirmed = False  # whether who deployed it has seen it serve
+        self._earlier_config: str | None = None
+        self._failure: str | None = None
         self._variants: dict[str, Variant] = {}
         self._starting: list[Variant] = []
         self._lock = threading.RLock()
@@ -150,6 +154,7 @@ class Endpoint:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
             self._settled.clear()
             self._move("Updating")
+            self.deployed_at, self.is_confirmed = self.modified, False
         threading.Thread(target=self._update, args=(config_name,), name=f"endpoint {self.name}", daemon=True).start()
 
     def delete(self) -> None:
@@ -165,6 +170,26 @@ class Endpoint:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
             self._move("Deleting")
         threading.Thread(target=self._delete, daemon=True).start()
+
+    def fail(self, note: str) -> None:
+        """Let its last deployment fail, as SageMaker reports that, even if it has come to its end.
+
+        A new endpoint becomes Failed; an updated one goes back to the configuration that it had.
+        """
+        reason = _ping_failure(next(iter(self._variants), "AllTraffic"), note)
+        with self._lock:
+            if self.status in {"Creating", "Updating"}:
+                self._failure = reason
+            elif self.status == "InService" and self._earlier_config is not None:
+                self._settled.clear()
+                self._move("RollingBack")
+                self.config_name = self._earlier_config
+                threading.Thread(target=self._go_back, args=(reason,), daemon=True).start()
+            elif self.status == "InService":
+                old, self._variants = self._variants, {}
+                self.failure_reason = reason
+                self._settle("Failed")
+                threading.Thread(target=_stop, args=(old,), daemon=True).start()
 
     def close(self) -> None:
         """Let go of everything at once, at the cloud's own end."""
@@ -233,7 +258,10 @@ class Endpoint:
             self._settle("Failed")
             return
         with self._lock:
-            if self.status == "Creating":
+            if self.status == "Creating" and self._failure is not None:
+                self.failure_reason, self._failure = self._failure, None
+                self._settle("Failed")
+            elif self.status == "Creating":
                 self._variants = variants
                 self._settle("InService")
                 return
@@ -248,9 +276,24 @@ class Endpoint:
             self._settle("InService" if self._variants else "Failed")
             return
         with self._lock:
+            self.failure_reason, self._failure = self._failure, None
+            if self.failure_reason is None:
+                variants, self._variants = self._variants, variants
+                self._earlier_config, self.config_name = self.config_name, config_name
+            self._settle("InService")
+        _stop(variants)
+
+    def _go_back(self, reason: str) -> None:
+        """Serve the earlier configuration again; the new one serves until then."""
+        try:
+            variants = self._start_variants(self.config_name)
+        except Exception as error:
+            self.failure_reason = _reason(error)
+            self._settle("Failed")
+            return
+        with self._lock:
             old, self._variants = self._variants, variants
-            self.config_name = config_name
-            self.failure_reason = None
+            self._earlier_config, self.failure_reason = None, reason
             self._settle("InService")
         _stop(old)
 
@@ -264,6 +307,8 @@ class Endpoint:
 
     def _start_variants(self, config_name: str) -> dict[str, Variant]:
         definitions = self._config(config_name)["ProductionVariants"]
+        if sabotage := self._context.sabotage.pop(f"endpoint/{self.name}", None):
+            raise ModelServerError(_ping_failure(definitions[0]["VariantName"], sabotage.note))
         variants = [
             Variant(self._context, self.name, definition, self._model(definition["ModelName"]))
             for definition in definitions
@@ -278,10 +323,7 @@ class Endpoint:
             _stop({variant.name: variant for variant in variants})
             variant, error = failed[0]
             if isinstance(error, ModelServerError):
-                raise ModelServerError(
-                    f"The primary container for production variant {variant.name} did not pass the ping health "
-                    f"check. Please check CloudWatch logs for this endpoint. Its last words: {error}"
-                )
+                raise ModelServerError(_ping_failure(variant.name, f"Its last words: {error}"))
             raise error
         for variant in variants:
             threading.Thread(target=self._keep_alive, args=(variant,), daemon=True).start()
@@ -310,6 +352,13 @@ class Endpoint:
     def _move(self, status: str) -> None:
         self.status = status
         self.modified = now()
+
+
+def _ping_failure(variant: str, why: str) -> str:
+    return (
+        f"The primary container for production variant {variant} did not pass the ping health check. "
+        f"Please check CloudWatch logs for this endpoint. {why}"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import signal
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -70,6 +71,7 @@ class Job(ABC):
         self._stop = threading.Event()
         self._process: Process | None = None
         self._lock = threading.Lock()
+        self.sabotage = context.sabotage.pop(self.arn, None)
 
     def start(self, on_change: Callable[[Job], None]) -> None:
         """Begin in the background; `on_change` is called at each change of status."""
@@ -192,6 +194,8 @@ class Job(ABC):
             target=pump, args=(process.output, lambda lines: self._take(lines, on_line)), daemon=True
         )
         reader.start()
+        if self.sabotage is not None:
+            process.kill()
         exit_code = process.wait(max_seconds)
         if exit_code is None:
             self.on_stage("MaxRuntimeExceeded")
@@ -200,7 +204,9 @@ class Job(ABC):
             raise JobStoppedError
         reader.join(OUTPUT_SECONDS)
         self.check_not_stopped()
-        return exit_code
+        if self.sabotage is not None:
+            exit_code = -signal.SIGKILL  # a process that was quicker than its end counts as killed too
+        return exit_code if exit_code >= 0 else 128 - exit_code  # as a container reports the end by a signal
 
     def _take(self, lines: list[str], on_line: Callable[[str], None]) -> None:
         self.log.write(lines)
@@ -210,6 +216,8 @@ class Job(ABC):
     def _run(self) -> None:
         self.started = now()
         try:
+            if self.sabotage is not None and not self.sabotage.crash:
+                raise JobFailedError("InternalServerError: We encountered an internal error. Please try again.")
             self.perform()
             self._end("Completed")
         except JobStoppedError:
@@ -222,6 +230,8 @@ class Job(ABC):
 
     def _end(self, status: str, reason: str | None = None) -> None:
         if reason is not None:
+            if self.sabotage is not None:
+                reason = f"{reason[: LONGEST_REASON - len(self.sabotage.note) - 1]} {self.sabotage.note}"
             self.failure_reason = reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
         self.container.remove()
         self.may("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"/aws/sagemaker/{self.kind}s"})

@@ -71,6 +71,10 @@ class TransformJob(Job):
         self.check_not_stopped()
         try:
             self._server.start()
+            if self.sabotage is not None:
+                # Nothing is sent any more: another server may have got the port.
+                self._server.stop(grace=0)
+                raise ConnectionResetError("Connection reset by peer")
             for path in sorted(path for path in data.rglob("*") if path.is_file()):
                 self._transform(path, path.relative_to(data).as_posix(), self._server.port)
         except ModelServerError as error:
@@ -84,6 +88,7 @@ class TransformJob(Job):
             self.check_not_stopped()
             raise JobFailedError(
                 f"AlgorithmError: the model's server ended in the middle of the job: {self.log.last_line() or error}"
+                f"{', exit code: 137' if self.sabotage else ''}"
             ) from None
         finally:
             self._server.stop(grace=0)

@@ -180,7 +180,8 @@ class SageMakerTask(StateTaskServiceCallback):
                 if self.cloud.wait_for_job(arn, STOP_NOTICE_SECONDS):
                     break
             else:
-                getattr(client, job.stop)(**name)  # the execution stopped, timed out, or a sibling failed
+                # The execution stopped, timed out, or a sibling failed.
+                self.cancel(normalised_parameters, state_credentials)
                 return None
             description = _plain(getattr(client, job.describe)(**name))
             if description[job.status] == "Completed":
@@ -188,6 +189,12 @@ class SageMakerTask(StateTaskServiceCallback):
             raise self._failure(env, StatesErrorNameType.StatesTaskFailed, to_json_str(description))
 
         return resolve
+
+    def cancel(self, normalised_parameters: dict[str, Any], state_credentials: Any) -> None:
+        """Stop the job that the task has started."""
+        job = SYNC_JOBS[self.resource.api_action]
+        client = self.cloud.client_for("sagemaker", state_credentials.role_arn)
+        getattr(client, job.stop)(**{job.name: normalised_parameters[job.name]})
 
     def _eval_sync(self, env: Any, sync_resolver: Any, **_: Any) -> Any:
         return sync_resolver()
