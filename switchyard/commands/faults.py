@@ -137,7 +137,7 @@ def matrix(
         print_json({"rows": [row.document() for row in found.rows], "not_reached": found.not_reached})
     else:
         _print_matrix(found, console, time.perf_counter() - began)
-    raise typer.Exit(0 if all(row.is_good for row in found.rows) else 1)
+    raise typer.Exit(0 if all(row.is_good or row.is_helpless for row in found.rows) else 1)
 
 
 def _machine_states(project: Project) -> Iterator[tuple[str, str]]:
@@ -170,7 +170,6 @@ def _print_matrix(found: Matrix, console: Console, seconds: float) -> None:
         state = None
         for row in rows:
             outcome = row.outcome if row.outcome in ("DEPLOYED", "REJECTED") else f"{row.outcome} {row.error}"
-            outcome += f"; redriven: {row.redriven}" if row.redriven else ""
             answered = f"{row.asked - row.unanswered} of {row.asked}" if row.asked else "-"
             table.add_row(
                 row.state if row.state != state else "",
@@ -178,13 +177,14 @@ def _print_matrix(found: Matrix, console: Console, seconds: float) -> None:
                 outcome,
                 ", ".join(row.left) or "nothing",
                 answered,
-                row.serves + ("" if row.is_good else "  WRONG"),
-                style="" if row.is_good else "bold red",
+                row.serves + ("" if row.is_good or row.is_helpless else "  WRONG"),
+                style="" if row.is_good else "yellow" if row.is_helpless else "bold red",
             )
             state = row.state
         console.print(table)
         console.print()
-    bad = sum(not row.is_good for row in found.rows)
+    bad = sum(not row.is_good and not row.is_helpless for row in found.rows)
+    helpless = [row for row in found.rows if row.is_helpless and not row.is_good]
     console.print(
         f"{len(found.rows)} runs in {seconds:.0f} s: "
         + (
@@ -193,6 +193,9 @@ def _print_matrix(found: Matrix, console: Console, seconds: float) -> None:
             else "nothing was left behind, and every endpoint answered all through"
         )
     )
+    if helpless:
+        states = ", ".join(dict.fromkeys(row.state for row in helpless))
+        console.print(f"where {states} fails for good too, what the run made stays: it is named above")
     if found.not_reached:
         console.print(f"not reached by any of them: {', '.join(found.not_reached)}")
 

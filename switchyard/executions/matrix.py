@@ -6,6 +6,7 @@ left behind, and what the endpoint serves.
 
 from __future__ import annotations
 
+import itertools
 import json
 import queue
 import shutil
@@ -77,8 +78,6 @@ class Row:
         `new`, `earlier` or `nothing`; or else the status that the endpoint has.
     struck
         How often the fault has struck.
-    redriven
-        How the run ended when it was redriven, because it could not undo what it had done; the rest is as found then.
     """
 
     state: str
@@ -92,15 +91,18 @@ class Row:
     unanswered: int = 0
     serves: str = ""
     struck: int = 0
-    redriven: str = ""
     seconds: float = 0.0
 
     @property
     def is_good(self) -> bool:
         """Whether the run has left nothing behind, and the endpoint as it should be."""
-        outcome = self.redriven or self.outcome
-        expected = "new" if outcome == "DEPLOYED" else "nothing" if self.before == "nothing" else "earlier"
-        return not self.left and not self.unanswered and self.serves == expected and outcome != "RUNNING"
+        expected = "new" if self.outcome == "DEPLOYED" else "nothing" if self.before == "nothing" else "earlier"
+        return not self.left and not self.unanswered and self.serves == expected and self.outcome != "RUNNING"
+
+    @property
+    def is_helpless(self) -> bool:
+        """Whether the run failed, and then so did, for good, a task that deals with failures."""
+        return self.before == "failing" and self.kind in (REFUSED, "crash")
 
     def document(self) -> dict[str, Any]:
         """Give the row of `--json`."""
@@ -213,7 +215,8 @@ def _base(site: _Site, lane: _Lane, order: list[str], rows: list[Row]) -> str | 
     """The fault of the last task whose failure makes the whole run fail: by then there is most to be undone."""
     failed = {row.state for row in rows if row.outcome == "FAILED" and row.kind in (REFUSED, "crash", "Failed")}
     if not failed:
-        failed = {state for state in reversed(order) if lane.probe(f"{state}:{REFUSED}").status == "FAILED"}
+        found = (state for state in reversed(order) if lane.probe(f"{state}:{REFUSED}").status == "FAILED")
+        failed = set(itertools.islice(found, 1))
     last = [state for state in order if state in failed]
     return f"{last[-1]}:{_worst(site.tasks()[last[-1]])}" if last else None
 
@@ -376,24 +379,16 @@ class _Lane:
         began = time.perf_counter()
         with self._asked(row) if before else _nothing():
             faults = [f"{cell.state}:{cell.kind}", *([cell.base] if cell.base else [])]
-            arn, description = self._execute(name, faults)
-            row.outcome, row.error = _outcome(description), str(description.get("error") or "")
-            self._look(row, before)
-            if not row.is_good and row.outcome == "FAILED":
-                # The fault was in what undoes: it is over now, and the run can go on.
-                self._states.redrive_execution(executionArn=arn)
-                row.redriven = _outcome(self._ended(arn))
-                self._look(row, before)
+            _, description = self._execute(name, faults)
+            output = json.loads(description.get("output") or "{}")
+            row.outcome, row.error = output.get("status") or description["status"], description.get("error") or ""
+            after = self._settled()
+            row.serves = self._serves(before, after, name)
+            row.left = self._left(row, after)
         row.seconds = round(time.perf_counter() - began, 3)
         mine = [fault for fault in list_faults(self._site.cloud) if fault["execution"] == name]
         row.struck = sum(fault["fired"] for fault in mine if fault["target"] == cell.state)
         return row
-
-    def _look(self, row: Row, before: dict[str, Any] | None) -> None:
-        """See what the run has left."""
-        after = self._settled()
-        row.serves = self._serves(before, after, row.execution)
-        row.left = self._left(row, after)
 
     def _name(self) -> str:
         return f"matrix-{self._site.number():03d}-x"
@@ -403,9 +398,6 @@ class _Lane:
         arn = self._states.start_execution(
             stateMachineArn=self._site.machine_arn, name=name, input=json.dumps({"recipe": self._recipe})
         )["executionArn"]
-        return arn, self._ended(arn)
-
-    def _ended(self, arn: str) -> dict[str, Any]:
         deadline = time.monotonic() + RUN_SECONDS
         found: dict[str, Any]
         while (found := self._states.describe_execution(executionArn=arn))["status"] == "RUNNING":
@@ -413,7 +405,7 @@ class _Lane:
                 self._states.stop_execution(executionArn=arn)
                 break
             time.sleep(LOOK_SECONDS)
-        return found
+        return arn, found
 
     def _tree(self, arn: str) -> ExecutionTree:
         known: dict[int, dict[str, Any]] = {}
@@ -447,7 +439,7 @@ class _Lane:
     def _left(self, row: Row, after: dict[str, Any] | None) -> list[str]:
         """Look for what the run made and nothing uses; what is being stopped or deleted gets a moment."""
         used: set[str] = set()
-        if "DEPLOYED" in (row.outcome, row.redriven) and after is not None:
+        if row.outcome == "DEPLOYED" and after is not None:
             config = self._sagemaker.describe_endpoint_config(EndpointConfigName=after["EndpointConfigName"])
             used = {after["EndpointConfigName"], *(each["ModelName"] for each in config["ProductionVariants"])}
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -455,7 +447,7 @@ class _Lane:
             if time.monotonic() > deadline or not all("InProgress" in text or "Stopping" in text for text in left):
                 break
             time.sleep(LOOK_SECONDS)
-        if row.before == "nothing" and "DEPLOYED" not in (row.outcome, row.redriven) and after is not None:
+        if row.before == "nothing" and row.outcome != "DEPLOYED" and after is not None:
             left.append(f"endpoint {self.endpoint}")
         return left
 
@@ -495,10 +487,6 @@ class _Lane:
         finally:
             stop.set()
             thread.join()
-
-
-def _outcome(description: dict[str, Any]) -> str:
-    return str(json.loads(description.get("output") or "{}").get("status") or description["status"])
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def logged(cloud: LocalCloud, name: str, level: str, *, includes_data: bool = Tr
     arn = states.create_state_machine(
         name=f"logged-{next(_numbers)}",
         definition=json.dumps(FAILING),
-        roleArn=cloud.role_arn,
+        roleArn=cloud.output("LoggedMachineRoleArn"),
         loggingConfiguration={
             "level": level,
             "includeExecutionData": includes_data,
@@ -95,7 +95,7 @@ def test_a_log_that_is_off_stays_empty(cloud: LocalCloud, name: str) -> None:
 def test_execution_data_is_left_out_when_so_wanted(cloud: LocalCloud, name: str) -> None:
     _, _, lines = logged(cloud, name, "ALL", includes_data=False)
     found = lines("ExecutionFailed")
-    assert found[0]["details"] == {"roleArn": cloud.role_arn}
+    assert found[0]["details"] == {"roleArn": cloud.output("LoggedMachineRoleArn")}
     assert found[1]["details"] == {"name": "First"}
     assert found[-1]["details"] == {"error": "TooHot", "cause": "40 degrees"}
 
