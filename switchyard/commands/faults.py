@@ -190,12 +190,14 @@ def _print_matrix(found: Matrix, console: Console, seconds: float) -> None:
         + (
             f"{bad} left something behind, or an endpoint as it should not be"
             if bad
-            else "nothing was left behind, and every endpoint answered all through"
+            else f"nothing {'else ' if helpless else ''}was left behind, and every endpoint answered all through"
         )
     )
     if helpless:
         states = ", ".join(dict.fromkeys(row.state for row in helpless))
-        console.print(f"where {states} fails for good too, what the run made stays: it is named above")
+        console.print(
+            f"a run that fails, and whose {states} then fails for good, leaves what it made: it is named above"
+        )
     if found.not_reached:
         console.print(f"not reached by any of them: {', '.join(found.not_reached)}")
 
