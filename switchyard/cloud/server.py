@@ -73,7 +73,7 @@ class Router:
         if self._authorizer.wants_body(request):
             request = replace(request, body=await read_body(receive))
             receive = _replay(request.body)
-        if refusal := self._authorizer.refuse(request):
+        if refusal := self._authorizer.refuse(request, _answered_by(path, headers)):
             await read_body(receive, 0)
             await respond(send, refusal.status, refusal.body, refusal.headers)
             return
@@ -87,7 +87,7 @@ class Router:
             body = await read_body(receive)
             reply = await self._in_thread(self._lambda.answer, scope["method"], request.path, headers, body)
             await respond(send, reply.status, reply.body, reply.headers)
-        elif headers.get("x-amz-target", "").startswith("SageMaker."):
+        elif _is_sagemaker(headers):
             await self._answer_sagemaker(scope, headers, receive, send)
         elif request.service == "cloudformation":
             await self._answer_cloudformation(scope, receive, send)
@@ -174,6 +174,19 @@ def _request(scope: Scope, headers: dict[str, str]) -> Request:
     raw = scope.get("raw_path") or scope["path"].encode()
     query = scope.get("query_string") or b""
     return Request(scope["method"], raw.decode("latin-1").partition("?")[0], query.decode("latin-1"), headers)
+
+
+def _answered_by(path: str, headers: dict[str, str]) -> str:
+    """Return the service that answers here whatever a request is signed for; empty for none."""
+    if _INVOCATION.fullmatch(path):
+        return "sagemaker"
+    if lambda_api.PATHS.fullmatch(path):
+        return "lambda"
+    return "sagemaker" if _is_sagemaker(headers) else ""
+
+
+def _is_sagemaker(headers: dict[str, str]) -> bool:
+    return headers.get("x-amz-target", "").startswith("SageMaker.")
 
 
 def _peek(body: bytes) -> dict[str, Any]:

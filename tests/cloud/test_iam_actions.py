@@ -199,3 +199,19 @@ def test_services_of_the_rest_protocol(service: str, method: str, target: str, e
 def test_a_signature_in_the_query_counts_as_one_in_the_header() -> None:
     sent = Request("GET", "/b/k", "X-Amz-Credential=AKIA%2F20260101%2Fus-east-1%2Fs3%2Faws4_request", {})
     assert sent.credential == ("AKIA", "s3")
+
+
+def test_an_action_in_the_query_or_in_a_form_goes_before_one_in_a_header() -> None:
+    header = {"x_amz_target": "STS.GetCallerIdentity"}
+    form = {"content_type": "application/x-www-form-urlencoded", **header}
+    body = f"Action=AssumeRole&Action=GetCallerIdentity&RoleArn={ROLE}".encode()
+    assert done(request("sts", "POST", f"/?Action=AssumeRole&RoleArn={ROLE}", b"{}", **header)) == [
+        ("sts:AssumeRole", ROLE)
+    ]
+    assert done(request("sts", "POST", "/", body, **form)) == [("sts:AssumeRole", ROLE)]
+    assert done(request("sts", "POST", "/", b"{}", **form)) == []  # GetCallerIdentity
+
+
+def test_a_trust_policy_may_ask_for_an_external_id() -> None:
+    (access,) = accesses(request("sts", "POST", "/", f"Action=AssumeRole&RoleArn={ROLE}&ExternalId=me".encode()))
+    assert access.context["sts:ExternalId"] == "me"

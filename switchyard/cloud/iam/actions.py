@@ -36,7 +36,12 @@ _RENAMED = {
     ("lambda", "AddPermission20150331"): "AddPermission",
 }
 # What everybody may do, whatever the policies say.
-_ALWAYS = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
+_ALWAYS = {"sts:GetCallerIdentity"}
+# Keys of conditions that are one member of the request each.
+_KEYS = {
+    "sns": (("sns:Protocol", "Protocol"), ("sns:Endpoint", "Endpoint")),
+    "sts": (("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")),
+}
 _TAG_ACTIONS = {"sagemaker": "AddTags", "ssm": "AddTagsToResource", "sqs": "TagQueue"}
 _GIVES_ROLES = ("Create", "Put", "Update", "Register", "Start", "Run")
 _ROLE_MEMBER = re.compile(r"(?:.*role_?arn|role)", re.IGNORECASE)
@@ -54,8 +59,6 @@ def accesses(request: Request) -> list[Access]:
     service = request.service
     if service == "s3":
         return s3_actions.accesses(request)
-    if service == "execute-api":
-        return []  # the API's own policies decide, where its stage is known
     if found := _INVOKE_ENDPOINT.fullmatch(request.path):
         name = unquote(found.group(1)).lower()
         return [Access(f"sagemaker:{_ENDPOINT_ACTIONS[found.group(2)]}", arn("sagemaker", f"endpoint/{name}"))]
@@ -88,7 +91,9 @@ def _accesses(prefix: str, operation: str, parameters: dict[str, Any]) -> list[A
 
 def _operation(request: Request) -> tuple[str, dict[str, Any]]:
     target = request.headers.get("x-amz-target")
-    if target:
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    # A form's, or the query's, Action goes before the header.
+    if target and "Action" not in (request.form if is_form else request.arguments):
         return target.rpartition(".")[2], request.document
     if found := _CBOR.fullmatch(request.path):
         return found.group(1), {}
@@ -158,10 +163,9 @@ def _context(prefix: str, parameters: dict[str, Any]) -> dict[str, str | list[st
         for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType")):
             if values := sorted({entry[member] for entry in entries if member in entry}):
                 context[key] = values
-    elif prefix == "sns":
-        for key, member in (("sns:Protocol", "Protocol"), ("sns:Endpoint", "Endpoint")):
-            if isinstance(value := parameters.get(member), str):
-                context[key] = value
+    for key, member in _KEYS.get(prefix, ()):
+        if isinstance(value := parameters.get(member), str):
+            context[key] = value
     return context
 
 

@@ -29,6 +29,7 @@ UNTRUSTED_BY_STATES = (
     "provided role."
 )
 _MACHINE_REQUESTS = {"AWSStepFunctions.CreateStateMachine", "AWSStepFunctions.UpdateStateMachine"}
+_SESSIONS = {"sts:GetSessionToken", "sts:GetFederationToken"}
 _NOT_ALLOWED = Decision(False)
 
 
@@ -72,12 +73,24 @@ class Authorizer:
             return True
         return self.callers.find(key) is not None and needs_body(request)
 
-    def refuse(self, request: Request) -> Refusal | None:
-        """Return the answer to a request that is denied; None for one that may go on."""
+    def refuse(self, request: Request, answered_by: str = "") -> Refusal | None:
+        """Return the answer to a request that is denied; None for one that may go on.
+
+        Parameters
+        ----------
+        answered_by : str
+            The service that answers, where its path or its headers say so; empty where the signature does.
+        """
         key, service = request.credential
         caller = self.callers.find(key) if key else None
         if caller is not None:
+            # What is signed for one service is judged as a request to it, so no other one may answer.
+            if service == "execute-api" or answered_by not in {"", service}:
+                wanted = f": '{answered_by}'" if answered_by else ""
+                return refusal(request, f"Credential should be scoped to correct service{wanted}.")
             for access in _expanded(request):
+                if access.action in _SESSIONS:
+                    return refusal(request, _no_session(caller, access.action))
                 verdict = self.decide(caller, access)
                 if not verdict:
                     return refusal(request, verdict.message)
@@ -252,6 +265,12 @@ def _expanded(request: Request) -> list[Access]:
             # Without the permission to list, the answer is 403 and not 404 (GetObject, Amazon S3 API Reference).
             return [*found, Access("s3:ListBucket", f"arn:{PARTITION}:s3:::{bucket}")]
     return found
+
+
+def _no_session(caller: Caller, action: str) -> str:
+    if caller.keys["aws:PrincipalType"] == "AssumedRole":
+        return f"Cannot call {action.partition(':')[2]} with session credentials"
+    return f"The local cloud has no {action} for users: call with the user's own access key"
 
 
 def _has_object(bucket: str, key: str) -> bool:

@@ -11,6 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 _CREDENTIAL = re.compile(r"(?:Credential=|X-Amz-Credential=)([^/&,\s]+)/\d+/[^/]+/([^/]+)/aws4_request")
+# Signature Version 2, which S3 still takes: SDKs presign so unless they are told otherwise.
+_HEADER_2 = re.compile(r"AWS ([^:\s]+):")
+_QUERY_2 = re.compile(r"(?:^|&)AWSAccessKeyId=([^&]+)")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Request:
     @cached_property
     def arguments(self) -> dict[str, str]:
         """The query's arguments, those without a value as empty strings."""
-        return dict(parse_qsl(self.query, keep_blank_values=True))
+        return _first(parse_qsl(self.query, keep_blank_values=True))
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -63,16 +66,23 @@ class Request:
     def form(self) -> dict[str, str]:
         """The body (or the query) of the query protocol."""
         pairs = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
-        return {**self.arguments, **dict(pairs)}
+        return {**self.arguments, **_first(pairs)}
 
 
 def credential(headers: Mapping[str, str], query: str) -> tuple[str, str]:
     """Return the access key and the service of a signature in the header or the query, or empty strings."""
     authorization = headers.get("authorization", "")
     if authorization:
-        found = _CREDENTIAL.search(authorization)
+        found, earlier = _CREDENTIAL.search(authorization), _HEADER_2.match(authorization)
     elif "X-Amz-Credential=" in query:
-        found = _CREDENTIAL.search(unquote(query))
+        found, earlier = _CREDENTIAL.search(unquote(query)), None
     else:
-        return "", ""
+        found, earlier = None, _QUERY_2.search(query)
+    if earlier:
+        return unquote(earlier.group(1)), "s3"
     return (found.group(1), found.group(2)) if found else ("", "")
+
+
+def _first(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Keep of what is given several times the first, as the services here do."""
+    return dict(reversed(pairs))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -244,6 +248,70 @@ def test_a_function_that_may_not_write_logs_works_and_its_lines_are_lost(strict:
     assert json.load(answer["Payload"]) == "answered"
     assert strict.log("/aws/lambda/silent") == []
     assert {call["action"] for call in report(strict, "silent")["denied"]} == {"logs:CreateLogGroup"}
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_url_allows_what_its_signer_may(strict: LocalCloud, version: str) -> None:
+    keys = strict.client("sts").assume_role(RoleArn=f"{ACCOUNT}:role/caller", RoleSessionName="trial")["Credentials"]
+    s3 = boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=strict.url,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+        config=Config(signature_version=version, s3={"addressing_style": "path"}),
+    )
+
+    def url(key: str) -> str:
+        presigned: str = s3.generate_presigned_url("get_object", {"Bucket": strict.resource("Bucket"), "Key": key})
+        return presigned
+
+    with urllib.request.urlopen(url("own/a")) as answer:
+        assert answer.read() == b"x"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(url("other/a"))
+    with caught.value as answer:
+        assert answer.code == 403
+        assert "s3:GetObject" in answer.read().decode()
+
+
+@pytest.mark.parametrize("scope", ["execute-api", "s3"])
+@pytest.mark.parametrize(
+    ("path", "target", "service"),
+    [
+        ("/{bucket}/own/a", "SageMaker.ListModels", "sagemaker"),
+        ("/2015-03-31/functions/silent/invocations", "", "lambda"),
+        ("/endpoints/e/invocations", "", "sagemaker"),
+    ],
+)
+def test_what_is_signed_for_one_service_no_other_one_answers(
+    strict: LocalCloud, scope: str, path: str, target: str, service: str
+) -> None:
+    answer = strict.client("sts").assume_role(RoleArn=f"{ACCOUNT}:role/caller", RoleSessionName="trial")
+    keys = boto3.Session(*(answer["Credentials"][name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
+    headers = {"X-Amz-Target": target} if target else {}
+    url = strict.url + path.format(bucket=strict.resource("Bucket"))
+    sent = AWSRequest("POST", url, data=b"{}", headers=headers)
+    SigV4Auth(keys.get_credentials(), scope, "us-east-1").add_auth(sent)
+    request = urllib.request.Request(url, sent.body, dict(sent.headers), method="POST")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    with caught.value as refusal:
+        assert f"Credential should be scoped to correct service: '{service}'." in html.unescape(refusal.read().decode())
+
+
+def test_a_session_gets_no_other_session(caller: Client) -> None:
+    code, status, message = refused(caller("sts").get_session_token)
+    assert (code, status, message) == ("AccessDenied", 403, "Cannot call GetSessionToken with session credentials")
+    refused(lambda: caller("sts").get_federation_token(Name="ann"))
+
+
+def test_a_user_gets_no_keys_that_are_the_owner_s(strict: LocalCloud) -> None:
+    iam = strict.client("iam")
+    iam.create_user(UserName="eve")
+    keys = iam.create_access_key(UserName="eve")["AccessKey"]
+    assert refused(client_of(strict, "sts", keys).get_session_token)[:2] == ("AccessDenied", 403)
 
 
 def test_the_report_tells_calls_refusals_and_what_was_never_needed(strict: LocalCloud, caller: Client) -> None:
