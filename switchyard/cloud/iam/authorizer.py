@@ -159,31 +159,41 @@ class Authorizer:
 
     def _decide(self, caller: Caller, access: Access, context: Context) -> tuple[Decision, str]:
         action, resource = access.action, access.resource
-        if action == "sts:AssumeRole":
-            return self._decide_assume(caller, resource or "", context)
         identity = self.callers.identity(caller.arn)
         by_identity = evaluate(identity.policies, action, resource, context) if identity else _NOT_ALLOWED
-        by_resource = self._by_resource(caller.principal, action, resource, context)
         if by_identity.explicit:
             return by_identity, "identity-based"
+        if action == "sts:AssumeRole":
+            granted, kind = self._decide_assume(caller, resource or "", by_identity, context)
+        else:
+            granted, kind = self._decide_by_both(caller.principal, access, by_identity, context)
+        if granted.explicit:
+            return granted, kind
+        limits = [
+            (evaluate([policy], action, resource, context), name)
+            for policy, name in (
+                (identity.boundary if identity else None, "permissions boundary"),
+                (caller.session_policy, "session"),
+            )
+            if policy is not None
+        ]
+        for limit, name in limits:
+            if limit.explicit or (granted.allowed and not limit.allowed and not self._is_named(caller, access, context)):
+                return limit, name
+        return granted, kind
+
+    def _decide_by_both(
+        self, principal: Principal, access: Access, by_identity: Decision, context: Context
+    ) -> tuple[Decision, str]:
+        by_resource = self._by_resource(principal, access.action, access.resource, context)
         if by_resource.explicit:
             return by_resource, "resource-based"
-        if not by_identity.allowed:
-            # What a resource's own policy allows needs no identity's policy within the account.
-            return (by_resource if by_resource.allowed else by_identity), "identity-based"
-        for policy, kind in (
-            (identity.boundary if identity else None, "permissions boundary"),
-            (caller.session_policy, "session"),
-        ):
-            if policy is not None and not (within := evaluate([policy], action, resource, context)).allowed:
-                return within, kind
-        return by_identity, "identity-based"
+        # What a resource's own policy allows needs no identity's policy within the account.
+        return (by_identity if by_identity.allowed or not by_resource.allowed else by_resource), "identity-based"
 
-    def _decide_assume(self, caller: Caller, role_arn: str, context: Context) -> tuple[Decision, str]:
-        identity = self.callers.identity(caller.arn)
-        by_identity = evaluate(identity.policies, "sts:AssumeRole", role_arn, context) if identity else _NOT_ALLOWED
-        if by_identity.explicit:
-            return by_identity, "identity-based"
+    def _decide_assume(
+        self, caller: Caller, role_arn: str, by_identity: Decision, context: Context
+    ) -> tuple[Decision, str]:
         # A trust policy that names the caller is enough; one that names the account leaves it to the identity's.
         alone = self._trusts(role_arn, Principal(caller.principal.arns), context)
         if alone.explicit or alone.allowed:
@@ -192,6 +202,13 @@ class Authorizer:
         if by_account.allowed:
             return by_identity, "identity-based"
         return by_account, "resource-based"
+
+    def _is_named(self, caller: Caller, access: Access, context: Context) -> bool:
+        """Return whether a resource's policy allows it to the very user or session, which no boundary takes away."""
+        named = Principal((caller.user,))
+        if access.action == "sts:AssumeRole":
+            return self._trusts(access.resource or "", named, context).allowed
+        return self._by_resource(named, access.action, access.resource, context).allowed
 
     def _trusts(self, role_arn: str, principal: Principal, context: Context) -> Decision:
         trust = self.callers.trust(role_arn)

@@ -181,6 +181,33 @@ def test_a_session_may_do_no_more_than_its_own_policy_says(strict: LocalCloud, c
     assert message.endswith("because no session policy allows the s3:GetObject action")
 
 
+def test_a_session_s_policy_confines_what_a_bucket_s_policy_grants_its_role(strict: LocalCloud) -> None:
+    writes = json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]})
+    _, _, message = refused(read(session(strict, Policy=writes), strict, "given/a"))
+    assert message.endswith("because no session policy allows the s3:GetObject action")
+    all_but = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
+    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    _, _, message = refused(
+        read(session(strict, Policy=json.dumps({"Statement": [anything, all_but]})), strict, "given/a")
+    )
+    assert message.endswith("with an explicit deny in a session policy")
+
+
+def test_a_session_s_policy_and_a_boundary_confine_which_roles_are_assumed(strict: LocalCloud) -> None:
+    iam = strict.client("iam")
+    iam.create_user(UserName="dan")
+    assume = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}
+    iam.put_user_policy(UserName="dan", PolicyName="Assume", PolicyDocument=json.dumps(assume))
+    sts = client_of(strict, "sts", iam.create_access_key(UserName="dan")["AccessKey"])
+    role = f"{ACCOUNT}:role/caller"
+    assert sts.assume_role(RoleArn=role, RoleSessionName="trial")["Credentials"]
+    reads = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
+    boundary = iam.create_policy(PolicyName="reads", PolicyDocument=reads)["Policy"]["Arn"]
+    iam.put_user_permissions_boundary(UserName="dan", PermissionsBoundary=boundary)
+    _, _, message = refused(lambda: sts.assume_role(RoleArn=role, RoleSessionName="trial"))
+    assert message.endswith("because no permissions boundary allows the sts:AssumeRole action")
+
+
 def test_a_user_with_a_policy_of_aws_may_do_what_it_says(strict: LocalCloud) -> None:
     iam = strict.client("iam")
     iam.create_user(UserName="ann")
