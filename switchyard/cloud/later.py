@@ -46,7 +46,7 @@ class Later:
                 self._changed.notify()
             elif self._threads < self._most:
                 self._threads += 1
-                threading.Thread(target=self._run, name=f"{self._name}", daemon=True).start()
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def close(self) -> None:
         """Drop what waits; what runs goes on to its end."""
@@ -69,7 +69,7 @@ class Later:
                 now = time.monotonic()
                 if self._waiting and self._waiting[0][0] <= now:
                     work = heapq.heappop(self._waiting)[2]
-                    self._wake_another(now)
+                    self._leave_another()
                     return work
                 if not self._waiting and now >= give_up:
                     break
@@ -79,12 +79,12 @@ class Later:
             self._threads -= 1
             return None
 
-    def _wake_another(self, now: float) -> None:
-        """See to it that what is due too does not wait for this piece of work's end."""
+    def _leave_another(self) -> None:
+        """See to it that what is due too, or will be, does not wait for this piece of work's end."""
         if not self._waiting:
             return
         if self._idle:
             self._changed.notify()
-        elif self._threads < self._most and self._waiting[0][0] <= now:
+        elif self._threads < self._most:
             self._threads += 1
-            threading.Thread(target=self._run, name=f"{self._name}", daemon=True).start()
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()

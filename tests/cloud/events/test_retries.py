@@ -86,6 +86,20 @@ def test_work_runs_side_by_side_in_the_order_of_its_time_and_survives_its_errors
     assert ran[-1] == "late"
 
 
+def test_what_waits_for_its_time_does_not_wait_for_long_work_too() -> None:
+    for _ in range(5):  # a thread that waits is what takes the long work
+        later, first, due, end = Later("trial", 2), threading.Event(), threading.Event(), threading.Event()
+        later.submit(first.set)
+        assert first.wait(10)
+        later.submit(due.set, 0.05)
+        later.submit(lambda end=end: end.wait(10))
+        try:
+            assert due.wait(5)
+        finally:
+            end.set()
+            later.close()
+
+
 def test_nothing_runs_after_the_end() -> None:
     later, ran = Later("trial", 1), []
     later.submit(lambda: ran.append("dropped"), 0.05)
