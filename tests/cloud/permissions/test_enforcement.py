@@ -193,18 +193,24 @@ def test_a_session_s_policy_confines_what_a_bucket_s_policy_grants_its_role(stri
     assert message.endswith("with an explicit deny in a session policy")
 
 
-def test_a_session_s_policy_and_a_boundary_confine_which_roles_are_assumed(strict: LocalCloud) -> None:
+def test_a_boundary_confines_which_roles_are_assumed(strict: LocalCloud) -> None:
     iam = strict.client("iam")
-    iam.create_user(UserName="dan")
-    assume = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}
-    iam.put_user_policy(UserName="dan", PolicyName="Assume", PolicyDocument=json.dumps(assume))
-    sts = client_of(strict, "sts", iam.create_access_key(UserName="dan")["AccessKey"])
-    role = f"{ACCOUNT}:role/caller"
-    assert sts.assume_role(RoleArn=role, RoleSessionName="trial")["Credentials"]
-    reads = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
-    boundary = iam.create_policy(PolicyName="reads", PolicyDocument=reads)["Policy"]["Arn"]
-    iam.put_user_permissions_boundary(UserName="dan", PermissionsBoundary=boundary)
-    _, _, message = refused(lambda: sts.assume_role(RoleArn=role, RoleSessionName="trial"))
+
+    def document(**statement: Any) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+    trust = document(Action="sts:AssumeRole", Principal={"AWS": f"{ACCOUNT}:root"})
+    iam.create_role(RoleName="dan", AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(
+        RoleName="dan", PolicyName="Assume", PolicyDocument=document(Action="sts:AssumeRole", Resource="*")
+    )
+    answer = strict.client("sts").assume_role(RoleArn=f"{ACCOUNT}:role/dan", RoleSessionName="trial")
+    sts = client_of(strict, "sts", answer["Credentials"])
+    wanted = {"RoleArn": f"{ACCOUNT}:role/caller", "RoleSessionName": "trial"}
+    assert sts.assume_role(**wanted)["Credentials"]
+    reads = iam.create_policy(PolicyName="reads", PolicyDocument=document(Action="s3:*", Resource="*"))
+    iam.put_role_permissions_boundary(RoleName="dan", PermissionsBoundary=reads["Policy"]["Arn"])
+    _, _, message = refused(lambda: sts.assume_role(**wanted))
     assert message.endswith("because no permissions boundary allows the sts:AssumeRole action")
 
 
