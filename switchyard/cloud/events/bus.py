@@ -58,8 +58,8 @@ class Bus:
         if entry["Source"].startswith("aws.") and not is_owner:
             return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
         try:
-            detail = json.loads(entry["Detail"])
-        except ValueError:
+            detail = json.loads(entry["Detail"], parse_constant=_no_number)
+        except (ValueError, RecursionError):
             detail = None
         if not isinstance(detail, dict):
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
@@ -117,7 +117,7 @@ class Bus:
                 return
             about = {"RULE_ARN": arn, "TARGET_ARN": target["Arn"], **reason.attributes()}
             try:
-                self._targets.to_queue(dead_letters, json.dumps(event, ensure_ascii=False), about, caller)
+                self._targets.to_queue(dead_letters, transform.to_json(event), about, caller)
             except TargetError as error:
                 LOG.error("An event of %s is lost: %s did not take it: %s", arn, dead_letters, error)
 
@@ -139,6 +139,10 @@ def new_event(
         "resources": resources,
         "detail": detail,
     }
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _bus_of(target: Mapping[str, Any]) -> str | None:

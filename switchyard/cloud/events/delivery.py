@@ -110,7 +110,7 @@ class Deliveries:
         def attempt(number: int) -> None:
             nonlocal skipped
             try:
-                send(number)
+                _try(send, number, what)
             except TargetError as error:
                 age = time.monotonic() - began + skipped
                 pause = random.uniform(0.5, 1) * min(2.0 ** min(number - 1, 20), LONGEST_PAUSE)  # noqa: S311 - a pause
@@ -128,3 +128,14 @@ class Deliveries:
                 give_up(GivenUp(error, number - 1, condition))
 
         self._later.submit(lambda: attempt(1))
+
+
+def _try(send: Callable[[int], None], number: int, what: str) -> None:
+    """Send; whatever it raises is a reason to give the delivery up, so that its event becomes a dead letter."""
+    try:
+        send(number)
+    except TargetError:
+        raise
+    except Exception as error:
+        LOG.exception("%s failed", what)
+        raise TargetError("SDK_CLIENT_ERROR", f"{type(error).__name__}: {error}") from error

@@ -116,7 +116,10 @@ class Schedules:
             plans[key], fires[key] = plan, fire
         self._timetable.update(plans, now)
         for key, scheduled in self._timetable.take(now):
-            fires[key](scheduled)
+            try:
+                fires[key](scheduled)
+            except Exception:  # the others are due too
+                LOG.exception("%s could not be fired", key)
 
     def _scheduled_rules(self) -> Iterator[tuple[str, Plan, Fire]]:
         from moto.events.models import events_backends

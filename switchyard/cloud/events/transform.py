@@ -23,12 +23,18 @@ _VARIABLE = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 # A template taken apart: a JSON string, with what is escaped in it; a variable outside of strings; the rest.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|<[A-Za-z0-9_.\-]+>|[^"<]+|.', re.DOTALL)
 _STEP = re.compile(r"\.([A-Za-z0-9_\-/:@]+)|\[(\d+|\*)\]|\.\*|\['([^']+)'\]")
+_HALF = re.compile("[\ud800-\udfff]")
 _QUOTE = re.compile(r'\\.|"')
 _MISSING = object()
 
 
 class InvalidInputError(ValueError):
     """When a target's input settings are none that EventBridge takes."""
+
+
+def to_json(value: Any) -> str:
+    """Write JSON that can be sent as UTF-8: half a surrogate pair, which JSON may escape, stays escaped."""
+    return _HALF.sub(lambda half: f"\\u{ord(half.group()):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def check(target: Mapping[str, Any]) -> None:
@@ -72,10 +78,10 @@ def render(target: Mapping[str, Any], event: dict[str, Any], rule_arn: str, inge
         return str(target["Input"])
     if target.get("InputPath") is not None:
         found = look_up(target["InputPath"], event)
-        return json.dumps(None if found is _MISSING else found, ensure_ascii=False)
+        return to_json(None if found is _MISSING else found)
     if target.get("InputTransformer"):
         return _transform(target["InputTransformer"], event, rule_arn, ingestion_time)
-    return json.dumps(event, ensure_ascii=False)
+    return to_json(event)
 
 
 def look_up(path: str, event: Any) -> Any:
@@ -176,7 +182,7 @@ def _token(token: str, values: Mapping[str, Any]) -> str:
         return token
     value = values[match.group(1)]
     # A variable whose path leads nowhere does not exist; an empty string keeps the document whole.
-    return json.dumps("" if value is _MISSING else value, ensure_ascii=False)
+    return to_json("" if value is _MISSING else value)
 
 
 def _within_string(match: re.Match[str], values: Mapping[str, Any]) -> str:
@@ -186,6 +192,6 @@ def _within_string(match: re.Match[str], values: Mapping[str, Any]) -> str:
     if value is _MISSING:
         return ""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)[1:-1]
+        return to_json(value)[1:-1]
     # An object or an array within a string loses its inner quotes, so that the string stays one.
     return _QUOTE.sub(lambda quoted: "" if quoted.group(0) in ('"', '\\"') else quoted.group(0), json.dumps(value))

@@ -34,6 +34,12 @@ def test_each_target_gets_the_event_in_its_own_way(events: EventCloud) -> None:
     assert "from a disabled rule" not in [message["body"] for message in events.received("Queue")]
 
 
+def test_text_that_is_no_unicode_arrives_as_it_was_escaped(events: EventCloud) -> None:
+    identifier = events.put("trial.everywhere", {"name": "half \ud83d"})
+    message = events.message("Queue", lambda body: isinstance(body, dict) and body.get("id") == identifier)
+    assert message["body"]["detail"] == {"name": "half \ud83d"}
+
+
 def test_a_machine_starts_with_a_part_of_the_event_and_a_name_of_eventbridge_s_own(events: EventCloud) -> None:
     identifier = events.put("trial.states", {"status": "ABORTED", "name": "n"})
     ignored = events.put("trial.states", {"status": "FAILED", "error": "Mine"})
@@ -103,6 +109,8 @@ def test_a_target_with_two_inputs_is_refused(events: EventCloud) -> None:
         ({"Source": "s", "Detail": "{}"}, "InvalidArgument"),
         ({"Source": "s", "DetailType": "T", "Detail": "{"}, "MalformedDetail"),
         ({"Source": "s", "DetailType": "T", "Detail": "[1]"}, "MalformedDetail"),
+        ({"Source": "s", "DetailType": "T", "Detail": '{"a": NaN}'}, "MalformedDetail"),
+        ({"Source": "s", "DetailType": "T", "Detail": "{\"a\":" * 100_000}, "MalformedDetail"),
     ],
 )
 def test_a_wrong_entry_is_refused_and_the_others_are_taken(

@@ -15,7 +15,7 @@ from tests.cloud.local_cloud import wait_until
 class Delivery:
     """One delivery that fails so many times."""
 
-    def __init__(self, failures: int, error: TargetError, policy: RetryPolicy, time_scale: float = 0.0) -> None:
+    def __init__(self, failures: int, error: Exception, policy: RetryPolicy, time_scale: float = 0.0) -> None:
         self.attempts: list[int] = []
         self.given_up: list[GivenUp] = []
         self._failures, self._error = failures, error
@@ -62,6 +62,13 @@ def test_what_no_retry_can_help_is_given_up_at_once() -> None:
     (given_up,) = wait_until(lambda: delivery.given_up)
     assert delivery.attempts == [1]
     assert "EXHAUSTED_RETRY_CONDITION" not in given_up.attributes()
+
+
+def test_what_fails_in_no_known_way_is_given_up_too_and_not_lost() -> None:
+    delivery = Delivery(1, UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), RetryPolicy())
+    (given_up,) = wait_until(lambda: delivery.given_up)
+    assert given_up.attributes()["ERROR_CODE"] == "SDK_CLIENT_ERROR"
+    assert "surrogates not allowed" in given_up.attributes()["ERROR_MESSAGE"]
 
 
 @pytest.mark.parametrize(

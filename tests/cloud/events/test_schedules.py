@@ -77,6 +77,21 @@ def test_a_schedule_can_call_any_operation_of_aws(events: EventCloud) -> None:
     events.message("Queue", lambda body: body == "from any operation")
 
 
+def test_a_schedule_that_cannot_be_fired_holds_up_no_other(events: EventCloud) -> None:
+    moment = {"ScheduleExpression": soon()}
+    without_role = {"Target": {"Arn": arn_of(events, "Queue")}, "FlexibleTimeWindow": {"Mode": "OFF"}}
+    events.client("scheduler").create_schedule(Name="a-wrong", **without_role, **moment)
+    schedule(events, "b-right", {"Arn": arn_of(events, "Queue"), "Input": '"not held up"'}, **moment)
+    events.message("Queue", lambda body: body == "not held up")
+
+
+def test_a_call_whose_input_is_no_json_is_a_dead_letter(events: EventCloud) -> None:
+    operation = {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "Input": '["no members"]'}
+    schedule(events, "any-wrong", {**operation, "DeadLetterConfig": {"Arn": arn_of(events, "DeadLetters")}})
+    letter = events.message("DeadLetters", lambda body: body == ["no members"])
+    assert letter["ERROR_CODE"] == "SDK_CLIENT_ERROR"
+
+
 def test_a_disabled_schedule_fires_once_it_is_enabled(events: EventCloud) -> None:
     scheduler = events.client("scheduler")
     target = {"Arn": arn_of(events, "Queue"), "Input": '"enabled"', "RoleArn": role(events)}
