@@ -178,7 +178,9 @@ class Authorizer:
             if policy is not None
         ]
         for limit, name in limits:
-            if limit.explicit or (granted.allowed and not limit.allowed and not self._is_named(caller, access, context)):
+            if limit.explicit or (
+                granted.allowed and not limit.allowed and not self._is_named(caller, access, context)
+            ):
                 return limit, name
         return granted, kind
 
