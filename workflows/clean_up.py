@@ -65,7 +65,7 @@ def clean_up() -> Chain:
         comment="Deletes only what that run made, and restores what served before.",
         parameters=invoke("RollBack", {"state": JsonPath("$.run.state")}, execution=RUN),
         timeout_seconds=120 + FUNCTION_START_SECONDS,
-        retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        retry=retries.UNDOING,
         catch=catch_all(tell, trouble),
         result_path=None,
     )

@@ -77,16 +77,31 @@ ENDPOINT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=1
 ENDPOINT_BUSY = Retry(error_equals=["EndpointBusy"], interval_seconds=30, backoff_rate=1.0, max_attempts=240)
 
 # The same, met at UpdateEndpoint itself: another run was faster after this one had looked. The configuration is this
-# run's own, just made, so what SageMaker refuses here is refused because the endpoint is busy.
+# run's own, just made, so what SageMaker refuses here is mostly refused because the endpoint is busy: up to twenty
+# minutes of patience with jitter, no more, since a missing permission has the same name.
 UPDATE_BUSY = Retry(
     error_equals=["SageMaker.AmazonSageMakerException"],
     interval_seconds=15,
     backoff_rate=1.5,
-    max_attempts=120,
+    max_attempts=40,
     max_delay_seconds=60,
     jitter_strategy="FULL",
 )
 
+# Undoing is worth another try whatever went wrong, a crash of the function included: each call is safe to repeat, and
+# what it leaves undone stays. Only what the function itself calls hopeless is left to people.
+HOPELESS = Retry(error_equals=["RollBackFailed"], max_attempts=0)
+UNDOING_FAILED = Retry(
+    error_equals=["States.ALL"],
+    interval_seconds=10,
+    backoff_rate=3.0,
+    max_attempts=3,
+    max_delay_seconds=90,
+    jitter_strategy="FULL",
+)
+
+# What every state that undoes retries, the first that matches an error deciding.
+UNDOING = [ENDPOINT_NOT_READY, FUNCTION_FAULTS, HOPELESS, UNDOING_FAILED]
 # What every state that calls SageMaker retries, and every state that starts instances.
 SAGEMAKER = [SAGEMAKER_FAULTS]
 SAGEMAKER_SDK = [SAGEMAKER_SDK_FAULTS]

@@ -623,7 +623,7 @@ def roll_back(state: str, on_failure: Catch) -> LambdaStep:
         comment="Deletes only what this run made, and restores what served before.",
         parameters=invoke("RollBack", {"state": STATE}),
         timeout_seconds=120 + FUNCTION_START_SECONDS,
-        retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        retry=retries.UNDOING,
         catch=on_failure,
         result_path=None,
     )

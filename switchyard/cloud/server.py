@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import re
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -101,7 +102,8 @@ class Router:
             await self._moto(scope, _replay(body), send)
             return
         status, answer = await self._in_thread(self._sagemaker.answer, operation, body)
-        await respond(send, status, answer, {"content-type": CONTENT_TYPE})
+        request_id = {"x-amzn-requestid": str(uuid.uuid4())}
+        await respond(send, status, answer, {"content-type": CONTENT_TYPE, **request_id})
 
     async def _answer_cloudformation(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive)

@@ -213,3 +213,12 @@ def test_requests_in_another_hosts_name_are_refused(cloud: LocalCloud, host: str
         urllib.request.urlopen(request)
     with error.value:
         assert error.value.code == 403
+
+
+def test_each_answer_has_its_request_id(cloud: LocalCloud) -> None:
+    sagemaker = cloud.client("sagemaker")
+    with pytest.raises(ClientError, match="Could not find model") as refused:
+        sagemaker.delete_model(ModelName="nobody-s")
+    ids = {refused.value.response["ResponseMetadata"]["RequestId"]}
+    ids |= {sagemaker.list_models()["ResponseMetadata"]["RequestId"] for _ in range(2)}
+    assert len(ids) == 3

@@ -122,6 +122,10 @@ def test_every_failure_is_caught_once(name):
 def test_only_causes_that_pass_are_retried(name):
     retried = [error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]]
     assert len(retried) == len(set(retried))
+    if name in {"Roll back", "Take back"}:  # undoing is tried again whatever went wrong, unless it is hopeless
+        *retried, hopeless, everything = retried
+        assert (hopeless, everything) == ("RollBackFailed", "States.ALL")
+        assert [r["MaxAttempts"] for r in TASKS[name]["Retry"] if r["ErrorEquals"] == [hopeless]] == [0]
     for error in retried:
         service = error.partition(".")[0]
         assert service in {"SageMaker", "Lambda", "ServiceFault", "EndpointNotReady", "EndpointBusy"}
@@ -130,7 +134,7 @@ def test_only_causes_that_pass_are_retried(name):
 @pytest.mark.parametrize("name", RETRYING_TASKS)
 def test_faults_and_throttling_back_off_with_full_jitter(name):
     for retry in TASKS[name]["Retry"]:
-        if not retry["ErrorEquals"][0].startswith("Endpoint"):
+        if not retry["ErrorEquals"][0].startswith("Endpoint") and retry.get("MaxAttempts") != 0:
             assert retry["JitterStrategy"] == "FULL"
             assert retry["BackoffRate"] > 1
             assert retry["MaxDelaySeconds"] > retry["IntervalSeconds"]
