@@ -37,6 +37,13 @@ class TaskError(BaseModel):
     cause: str = Field(default="", validation_alias="Cause")
 
 
+class RollBack(BaseModel):
+    """What ``Roll back`` left: what it deleted, or the error that it failed with."""
+
+    error: str | None = Field(default=None, validation_alias="Error")
+    cause: str = Field(default="", validation_alias="Cause")
+
+
 class Evaluation(BaseModel):
     """What ``Check metrics`` found."""
 
@@ -84,7 +91,7 @@ class Event(StateEvent):
     used: Used | None = None
     registration: Registration | None = None
     error: TaskError | None = None
-    roll_back_error: TaskError | None = None
+    roll_back: RollBack | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -201,9 +208,9 @@ def _why(run: Event) -> Iterator[str]:
         error = run.error or TaskError()
         yield f"Error: {error.error}"
         yield readable_cause(error.cause)
-        if run.roll_back_error is not None:
+        if run.roll_back is not None and run.roll_back.error is not None:
             yield "\nWhat the run made could not be undone:"
-            yield readable_cause(run.roll_back_error.cause)
+            yield readable_cause(run.roll_back.cause)
     elif run.evaluation is not None and run.evaluation.reasons:
         yield "Why"
         yield from (f"  - {reason}" for reason in run.evaluation.reasons)

@@ -241,6 +241,8 @@ NOT_AWAITED = "a job may be left to run by itself, and no state reads what it gi
 WRITTEN = {
     ("Take back", "Catch.0.ResultPath"): "the error that led to Take back is there already, and would be read",
     ("Keep reasons", "ResultPath"): "the evaluation by Check metrics is there already, and would be read",
+    ("Roll back again", "ResultPath"): "the error of the first Roll back is there already, and would be read",
+    ("Roll back again", "Catch.0.ResultPath"): "the error of the first Roll back is there already, and would be read",
     ("Roll back", "Catch.0.ResultPath"): "written into a run's state that another execution left: it may hold anything",
 }
 
@@ -332,6 +334,12 @@ def is_found(mutation: Mutation, found: list[Problem]) -> bool:
     return any(problem.where == place or problem.where.startswith(f"{place}.") for problem in found)
 
 
+def is_found_alone(mutation: Mutation, name: str, definition: dict[str, Any]) -> bool:
+    mutant = copy.deepcopy(definition)
+    mutation.edit(mutant)
+    return is_found(mutation, problems(name, mutant))
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_the_machines_as_they_are_have_no_problem(name):
     assert problems(name, machine(name)) == []
@@ -353,7 +361,8 @@ def test_every_mutation_is_found_with_its_state(name, kind):
             mutation.edit(mutant)
         told = problems(name, mutant)
         for mutation in batch:
-            if is_found(mutation, told):
+            # Another one of the batch may have made its state unreachable: alone it must be found then.
+            if is_found(mutation, told) or is_found_alone(mutation, name, definition):
                 found[mutation.kind] += 1
             else:
                 missed.append(str(mutation))

@@ -57,7 +57,7 @@ def read_run() -> LambdaStep:
 
 def clean_up() -> Chain:
     """Undo, then tell; people are told above all when it cannot be undone."""
-    trouble = "$.run.state.roll_back_error"
+    trouble = "$.run.state.roll_back"
     not_undone = Fail("Not undone", error_path=f"{trouble}.Error", cause_path=f"{trouble}.Cause")
     tell = Chain([notify("Notify of trouble", catch_all(not_undone, "$.notification_error")), not_undone])
     undo = LambdaStep(

@@ -616,7 +616,7 @@ def keep_error_and_input() -> Pass:
     return Pass("Keep error and input", parameters={"input": JsonPath("$$.Execution.Input"), "error": STATE})
 
 
-def roll_back(state: str, on_failure: Catch) -> LambdaStep:
+def roll_back(state: str, on_failure: Catch, result_path: str | None = None) -> LambdaStep:
     """Undo what the run made."""
     return LambdaStep(
         state,
@@ -625,7 +625,8 @@ def roll_back(state: str, on_failure: Catch) -> LambdaStep:
         timeout_seconds=120 + FUNCTION_START_SECONDS,
         retry=retries.UNDOING,
         catch=on_failure,
-        result_path=None,
+        result_selector=payload("deleted") if result_path else None,
+        result_path=result_path,
     )
 
 
@@ -649,7 +650,8 @@ def fail() -> tuple[Chain, Choice]:
         result_path="$.failure",
     )
     notify_failure = notify("failure", "FAILED", catch_all(note, "$.notification_error"))
-    undo = roll_back("Roll back", catch_all(notify_failure, "$.roll_back_error"))
+    on_trouble = catch_all(notify_failure, "$.roll_back")
+    undo = roll_back("Roll back", on_trouble)
     fail_run = LambdaStep(
         "Fail run",
         comment="Raises the error that ended the run; after a redrive it lets the run go on.",
@@ -666,6 +668,10 @@ def fail() -> tuple[Chain, Choice]:
         result_path=None,
     )
     where_to_go_on = Choice("Where to go on?")
+    # What stayed would be in the way: its names are taken, and what serves would be taken for what served before.
+    again = roll_back("Roll back again", on_trouble, result_path="$.roll_back")
+    again.next(where_to_go_on)
+    go_on(where_to_go_on, "$.roll_back.Error", again)
     return Chain([undo, notify_failure, note, fail_run, where_to_go_on]), where_to_go_on
 
 

@@ -54,9 +54,9 @@ if TYPE_CHECKING:
     from switchyard.checks.contracts import Contract
 
 # So many kinds of data at one state are told apart; of further ones only what they have in common is followed.
-_MAX_WAYS = 64
+_MAX_WAYS = 192
 # A loop may wrap its data once more each time: from here on it is watched how deep it gets.
-_MANY_WAYS = 32
+_MANY_WAYS = 96
 # What a Catch puts into the state ("Fallback states").
 _ERROR_OUTPUT = record(Error=STRING, Cause=STRING)
 _TASK_TOKEN = "$$.Task.Token"  # noqa: S105

@@ -162,13 +162,17 @@ def fault_matrix(
         base = _base(site, lanes[0], serving, first)
         failing = [state for state in _in_order(lanes[0].probe(base), tasks) if state not in serving] if base else []
         run(lanes, _cells(failing, tasks, "failing", base))
-        rejecting.make_strict()
-        rejected = [state for state in _in_order(rejecting.probe(None), tasks) if state not in serving + failing]
-        run([rejecting], _cells(rejected, tasks, "rejecting"))
+        known = [*serving, *failing]
+        # After its predictions, then at once: the two ways to a rejection.
+        for reject in (rejecting.make_unbeatable, rejecting.make_strict):
+            reject()
+            rejected = [state for state in _in_order(rejecting.probe(None), tasks) if state not in known]
+            run([rejecting], _cells(rejected, tasks, "rejecting"))
+            known += rejected
         fresh.delete_endpoint()
         new = _in_order(fresh.probe(None), tasks)
         run([fresh], [Cell(state, _worst(tasks[state]), "nothing") for state in new])
-        reached = {*serving, *failing, *rejected, *new}
+        reached = {*known, *new}
         matrix.not_reached = [state for state in tasks if state not in reached and (not states or state in states)]
     return matrix
 
@@ -353,14 +357,20 @@ class _Lane:
         self._settled()
         return self._tree(arn)
 
+    def make_unbeatable(self) -> None:
+        """Let no further model of this copy beat its champion."""
+        self._change_gate(lambda rule: {**rule, "margin": 1e12})
+
     def make_strict(self) -> None:
         """Let no further model of this copy pass."""
-        path = self._site.project.recipes / f"{self._recipe}.yaml"
+        self._change_gate(lambda rule: {**rule, "threshold": -1e12 if rule["direction"] == "minimize" else 1e12})
+
+    def _change_gate(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         import yaml
 
+        path = self._site.project.recipes / f"{self._recipe}.yaml"
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for rule in document["gate"]:
-            rule["threshold"] = -1e12 if rule["direction"] == "minimize" else 1e12
+        document["gate"] = [change(rule) for rule in document["gate"]]
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         self._site.publish(self._recipe)
 

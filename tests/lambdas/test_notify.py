@@ -127,7 +127,7 @@ def test_what_could_not_be_undone_is_said() -> None:
         "execution": "run-1",
         "names": {"endpoint": "e"},
         "error": {"Error": "EndpointFailed", "Cause": "it broke"},
-        "roll_back_error": {"Error": "RollBackFailed", "Cause": json.dumps({"errorMessage": "Update it by hand."})},
+        "roll_back": {"Error": "RollBackFailed", "Cause": json.dumps({"errorMessage": "Update it by hand."})},
     }
     text = message(run_of("FAILED", state), LINK, 5)
     assert "it broke\n\nWhat the run made could not be undone:\nUpdate it by hand.\n" in text

@@ -122,7 +122,11 @@ def test_every_failure_is_caught_once(name):
 def test_only_causes_that_pass_are_retried(name):
     retried = [error for retry in TASKS[name]["Retry"] for error in retry["ErrorEquals"]]
     assert len(retried) == len(set(retried))
-    if name in {"Roll back", "Take back"}:  # undoing is tried again whatever went wrong, unless it is hopeless
+    if name in {
+        "Roll back",
+        "Roll back again",
+        "Take back",
+    }:  # undoing is tried again whatever went wrong, unless it is hopeless
         *retried, hopeless, everything = retried
         assert (hopeless, everything) == ("RollBackFailed", "States.ALL")
         assert [r["MaxAttempts"] for r in TASKS[name]["Retry"] if r["ErrorEquals"] == [hopeless]] == [0]
@@ -153,6 +157,7 @@ def test_a_failure_rolls_back_tells_and_ends_with_its_own_error():
         "Notify rejection",
         "Notify failure",
         "Roll back",
+        "Roll back again",
     }
     assert MACHINE["States"]["Use model"]["Catch"][0] == {
         "ErrorEquals": ["PredictionsBelowGate"],
@@ -170,7 +175,6 @@ def test_a_failure_rolls_back_tells_and_ends_with_its_own_error():
 @pytest.mark.parametrize(
     ("name", "next_state"),
     [
-        ("Roll back", "Notify failure"),
         ("Notify failure", "Note redrives"),
         ("Notify rejection", "Summarize rejection"),
         ("Notify deployment", "Summarize deployment"),
@@ -189,6 +193,19 @@ def test_a_job_is_never_named_twice():
             (job,) = [value for key, value in state["Parameters"].items() if key.endswith("JobName.$")]
             assert "$$.Execution.RedriveCount" in job, name
             assert "$$.State.RetryCount" in job, name
+
+
+def test_a_roll_back_that_fails_is_told_of_and_made_up_for_by_a_redrive():
+    for name in ("Roll back", "Roll back again"):
+        (catch,) = MACHINE["States"][name]["Catch"]
+        assert (catch["Next"], catch["ResultPath"]) == ("Notify failure", "$.roll_back")
+    assert MACHINE["States"]["Where to go on?"]["Choices"][0] == {
+        "Variable": "$.roll_back.Error",
+        "IsPresent": True,
+        "Next": "Roll back again",
+    }
+    assert MACHINE["States"]["Roll back again"]["Next"] == "Where to go on?"
+    assert MACHINE["States"]["Roll back again"]["ResultPath"] == "$.roll_back"  # in place of the error
 
 
 def test_the_gate_fails_closed():
