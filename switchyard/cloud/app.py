@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import logging
 import os
@@ -68,6 +69,9 @@ class Cloud:
         self._work.mkdir(parents=True, exist_ok=True)
         log = home / "cloud.log"
         logging.basicConfig(filename=log, filemode="a", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        # Should a compiled library ever crash the process, the log says where; else it would just be gone.
+        self._crashes = log.open("a")
+        faulthandler.enable(self._crashes)
         # A failed state is in its execution's history; here it would be three kilobytes of the parsed definition.
         logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
         self._identity = Identity(self.endpoint_url)

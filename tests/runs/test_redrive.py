@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +114,35 @@ def test_a_redrive_goes_on_at_the_job_that_failed(
     assert json.loads(description["output"])["status"] == "DEPLOYED"
     assert execution.states().count(again) == 2
     assert execution.states().count(kept) == 1
+
+
+def add_fault(site: Site, target: str, kind: str, execution: str) -> None:
+    body = json.dumps({"target": target, "kind": kind, "execution": execution}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{site.url}/_switchyard/faults", data=body, method="POST")).close()
+
+
+def clear_faults(site: Site) -> None:
+    urllib.request.urlopen(urllib.request.Request(f"{site.url}/_switchyard/faults", method="DELETE")).close()
+
+
+def test_what_could_not_be_undone_is_undone_first(site: Site, project: Project) -> None:
+    add_recipe(project, "stuck")
+    site.publish(project, "stuck")
+    site.start("stuck", "stuck-1").wait()
+    for target, kind in (("Smoke test", "crash"), ("Roll back", "AccessDeniedException")):
+        add_fault(site, target, kind, "stuck-2")
+    execution = site.start("stuck", "stuck-2")
+    assert execution.wait()["error"] == "Runtime.ExitError"
+    endpoint = site.client("sagemaker").describe_endpoint(EndpointName="switchyard-stuck")
+    assert endpoint["EndpointConfigName"] == "switchyard-stuck-2"  # nobody could take it back
+    clear_faults(site)
+
+    description = redrive(execution)
+
+    assert json.loads(description["output"])["status"] == "DEPLOYED"
+    states = execution.states()
+    assert states.count("Roll back again") == 1
+    assert states.count("Train model") == 1
 
 
 def test_a_run_that_was_refused_begins_again(site: Site, project: Project) -> None:
