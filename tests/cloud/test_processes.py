@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -294,6 +295,46 @@ def test_the_death_of_the_server_ends_its_children_and_the_next_spawn_gets_anoth
     lost.output.close()
     again.output.close()
     host.close()
+
+
+def test_processes_outlive_the_thread_that_started_the_server(tmp_path: Path) -> None:
+    """A thread of a pool may be the first to need a runtime: an endpoint's, on a cloud that nobody warmed."""
+    host = ProcessHost([], tmp_path / "log")
+    started: list[Process] = []
+
+    def start() -> None:
+        command = ["sh", "-c", "echo $$; exec tail -f /dev/null"]
+        process = host.spawn(None, command, environment=ENVIRONMENT, directory=tmp_path)
+        pid_printed(process)  # the server is at work, not only on its way
+        started.append(process)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    process = started[0]
+    ended = process.wait(0.5)
+    host.close()
+    process.output.close()
+    assert ended is None, "the process ended with the thread that asked for it"
+
+
+def test_the_server_and_its_children_end_with_the_cloud_however_it_ends(tmp_path: Path) -> None:
+    cloud = """
+import sys, threading
+from pathlib import Path
+from switchyard.cloud.processes import ProcessHost
+
+host = ProcessHost([], Path("log"))
+process = host.spawn(None, ["tail", "-f", "/dev/null"], environment={"PATH": "/usr/bin:/bin"}, directory=Path())
+process._started.wait()
+print(host._server.pid, process.pid, flush=True)
+threading.Event().wait()
+"""
+    with subprocess.Popen([sys.executable, "-c", cloud], cwd=tmp_path, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        server, child = map(int, running.stdout.readline().split())
+        running.kill()
+    wait_until(lambda: not is_alive(server) and not is_alive(child), 10)
 
 
 def test_a_closed_host_ends_its_children_and_starts_no_more(tmp_path: Path) -> None:

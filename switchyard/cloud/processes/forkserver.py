@@ -30,8 +30,6 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str]) -> None:
     """Serve forks until the cloud closes its end of the socket."""
     connection = socket.socket(fileno=int(arguments[0]))
-    set_parent_death_signal = _parent_death_signal()
-    set_parent_death_signal()
     gc.disable()  # while importing, nothing is garbage
     for module in arguments[1:]:
         # A module that is not installed is missed by the job that needs it, with a message of its own.
@@ -40,7 +38,7 @@ def main(arguments: list[str]) -> None:
     gc.freeze()  # children then share these pages for good
     gc.enable()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the cloud has ended
-        _serve(connection, set_parent_death_signal)
+        _serve(connection, _parent_death_signal())
 
 
 def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
@@ -176,7 +174,11 @@ def _reseed() -> None:
 
 
 def _parent_death_signal() -> Callable[[], None]:
-    """Return what has the kernel end a process with its parent, where the kernel can (Linux)."""
+    """Return what has the kernel end a process with its parent, where the kernel can (Linux).
+
+    For the children alone. To the kernel, a parent is the thread that made the process, and the server's may be one
+    that soon ends, such as a pool's; the server sees the cloud's end by the end of its connection.
+    """
     if sys.platform != "linux":
         return lambda: None
     import ctypes
