@@ -14,7 +14,7 @@ TASK = {"Type": "Task", "Next": "Done"}
 
 
 def told(machine: dict[str, Any]) -> list[str]:
-    return [f"{found.where}: {found.message}" for found in Flow({}).follow(machine)]
+    return [f"{found.where}: {found.message}" for found in Flow({}).follow(machine) if not found.is_note]
 
 
 def making(value: Any) -> dict[str, Any]:
@@ -94,6 +94,60 @@ def test_a_token_that_nobody_is_given_is_told():
     assert "waits for a token that it gives to nobody" in told(definition(Go=task, Done=DONE))[0]
     task["Parameters"] = {"QueueUrl": "q", "MessageBody": {"token.$": "$$.Task.Token"}}
     assert told(definition(Go=task, Done=DONE)) == []
+
+
+def test_a_token_given_in_jsonata_is_seen():
+    task = {**TASK, "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "QueryLanguage": "JSONata"}
+    task["Arguments"] = {"QueueUrl": "q", "MessageBody": "{% {'token': $states.context.Task.Token} %}"}
+    assert told(definition(Go=task, Done=DONE)) == []
+
+
+def retrying(resource: str, error: str) -> dict[str, Any]:
+    task = {**TASK, "Resource": f"arn:aws:states:::{resource}", "Retry": [{"ErrorEquals": [error]}]}
+    return definition(Go=task, Done=DONE)
+
+
+@pytest.mark.parametrize(
+    ("resource", "error"),
+    [
+        ("http:invoke", "States.Http.StatusCode.429"),
+        ("http:invoke", "States.Http.Socket"),
+        # Another operation's by the model; S3 raises it here all the same.
+        ("aws-sdk:s3:getObject", "S3.NoSuchBucketException"),
+        ("aws-sdk:rds:deleteDBInstance", "Rds.DbInstanceNotFoundException"),  # a Fault by the model
+        ("aws-sdk:sfn:startExecution", "Sfn.ExecutionAlreadyExistsException"),
+    ],
+)
+def test_errors_that_are_raised_are_not_told(resource, error):
+    assert told(retrying(resource, error)) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "error"),
+    [
+        ("http:invoke", "States.Http.StatusCode.4290"),
+        ("aws-sdk:s3:getObject", "S3.NoSuchBukketException"),
+        ("aws-sdk:rds:deleteDBInstance", "Rds.DbInstanceNotFoundFaultFault"),
+    ],
+)
+def test_errors_that_nothing_raises_are_told(resource, error):
+    assert repr(error) in told(retrying(resource, error))[0]
+
+
+def test_members_are_called_as_the_sdk_calls_them():
+    snapshot = {**TASK, "Resource": "arn:aws:states:::aws-sdk:rds:createDBSnapshot", "Next": "Read"}
+    snapshot["Parameters"] = {"DbInstanceIdentifier": "i", "DbSnapshotIdentifier": "s"}
+    read = reading("$.DbSnapshot.DbSnapshotIdentifier")
+    assert told(definition(Go=snapshot, Read=read)) == []
+    snapshot["Parameters"]["DbInstanceIdentifer"] = snapshot["Parameters"].pop("DbInstanceIdentifier")
+    assert "has no 'DbInstanceIdentifer'" in told(definition(Go=snapshot, Read=read))[0]
+
+
+def test_a_glue_job_gives_its_run_itself():
+    job = {**TASK, "Resource": "arn:aws:states:::glue:startJobRun.sync", "Next": "Read"}
+    job["Parameters"] = {"JobName": "j"}
+    assert told(definition(Go=job, Read=reading("$.JobRunState"))) == []
+    assert "has no 'JobRun'" in told(definition(Go=job, Read=reading("$.JobRun.JobRunState")))[0]
 
 
 def test_each_item_of_a_map_has_its_context():

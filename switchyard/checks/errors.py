@@ -40,6 +40,11 @@ RESERVED = frozenset(
     }
 )
 
+# What an HTTP Task raises for an answer that is no success ("Call HTTPS APIs in Step Functions workflows").
+_HTTP_STATUS = re.compile(r"States\.Http\.StatusCode\.[1-5]\d\d")
+# How a service's model may end the name of an error; Step Functions has "Exception" for all.
+_ENDINGS = re.compile(r"(?:Exception|Fault|Error)$")
+
 # What Lambda itself raises, and its runtime for a function ("Handle transient Lambda service exceptions").
 _LAMBDA = frozenset(
     {
@@ -103,9 +108,13 @@ def raised_by_integration(integration: Integration) -> Raised:
     """Name what a call itself can raise, the invoked function's own exceptions aside."""
     if not integration.service or (not integration.is_sdk and integration.service not in (*_BASES, "lambda")):
         return ANYTHING
-    shapes = service_model(integration.service).operation_model(integration.operation).error_shapes
+    model = service_model(integration.service)
+    # The SDK knows all of a service's errors, whichever operation meets them.
+    shapes = model.error_shapes if integration.is_sdk else model.operation_model(integration.operation).error_shapes
     prefix = integration.error_prefix
     names = {f"{prefix}.{name if name.endswith('Exception') else f'{name}Exception'}" for name in _error_names(shapes)}
+    if integration.is_sdk:
+        names |= {f"{prefix}.{_ENDINGS.sub('', name)}Exception" for name in _error_names(shapes)}
     names.add(f"{prefix}.SdkClientException")
     if integration.is_sdk:
         names.add(f"{prefix}.{prefix}Exception")
@@ -136,7 +145,7 @@ def unknown_error(name: str, raised: Raised, what: str) -> tuple[str, str] | Non
         What raises it, for the message.
     """
     if name.startswith("States."):
-        if name in RESERVED:
+        if name in RESERVED or _HTTP_STATUS.fullmatch(name):
             return None
         return f"{name!r} is no error of Step Functions", suggest(name, RESERVED)
     known = {one.lower() for one in raised.names} if raised.ignores_case else raised.names

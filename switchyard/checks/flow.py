@@ -60,6 +60,8 @@ _MANY_WAYS = 96
 # What a Catch puts into the state ("Fallback states").
 _ERROR_OUTPUT = record(Error=STRING, Cause=STRING)
 _TASK_TOKEN = "$$.Task.Token"  # noqa: S105
+# What holds the token: alone, or in the context object as JSONPath and JSONata have it.
+_TOKEN_SOURCES = ("$$.Task", "'$$'", "$states.context")
 
 # Where a state reads a number or a text from its input.
 _PATHS_OF_NUMBERS = (
@@ -272,7 +274,7 @@ class Flow:
                 response = invoke_response(contract.result)
         if has_parameters or not isinstance(taken, Unknown):
             scope.match(taken, request, where)
-        if integration.pattern == TOKEN and _TASK_TOKEN not in str(state.get("Parameters")):
+        if integration.pattern == TOKEN and not any(one in str(state.get("Parameters")) for one in _TOKEN_SOURCES):
             scope.tell(
                 "Resource", f".{TOKEN} waits for a token that it gives to nobody", f"pass {_TASK_TOKEN} in Parameters"
             )

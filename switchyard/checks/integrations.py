@@ -7,7 +7,7 @@ Source: "Integrating services with Step Functions" and, for each service, "Call 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -331,6 +331,9 @@ def _job_result(service: _Service, operation: str, pattern: str) -> Type:
     if describe is None:
         return UNKNOWN
     found = operation_type(service.botocore, describe, "response", "capital")
+    if operation == "StartJobRun":  # of Glue: what describes the run, and not what is around it
+        run = found.members["JobRun"].type
+        return replace(run, name="the job run") if isinstance(run, Object) else UNKNOWN
     members = dict(found.members)
     if operation == "StartExecution":
         members["Output"] = Member(UNKNOWN if pattern == SYNC_2 else STRING)
@@ -360,8 +363,8 @@ def _sdk_integration(resource: str, rest: str) -> Integration | UnknownResource:
     if pattern not in _CALLBACK:
         return _unknown_pattern(f"aws-sdk:{name}:{action}", pattern, _CALLBACK)
     operation = operations[action]
-    response = UNKNOWN if pattern == TOKEN else operation_type(service, operation, "response", "capital")
-    request = operation_type(service, operation, "request", "capital")
+    response = UNKNOWN if pattern == TOKEN else operation_type(service, operation, "response", "sdk")
+    request = operation_type(service, operation, "request", "sdk")
     return Integration(resource, pattern, service, operation, request, response, name, is_sdk=True)
 
 

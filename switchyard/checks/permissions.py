@@ -79,7 +79,27 @@ _ACTIONS = {
     ("s3", "CreateMultipartUpload"): "s3:PutObject",
     ("s3", "UploadPart"): "s3:PutObject",
     ("s3", "CompleteMultipartUpload"): "s3:PutObject",
+    ("s3", "UploadPartCopy"): "s3:PutObject",
+    ("s3", "ListObjectVersions"): "s3:ListBucketVersions",
+    ("sns", "PublishBatch"): "sns:Publish",
+    ("sqs", "SendMessageBatch"): "sqs:SendMessage",
+    ("sqs", "DeleteMessageBatch"): "sqs:DeleteMessage",
+    ("sqs", "ChangeMessageVisibilityBatch"): "sqs:ChangeMessageVisibility",
+    ("bedrock-runtime", "Converse"): "bedrock:InvokeModel",
+    ("iot-data", "Publish"): "iot:Publish",
+    ("apigatewaymanagementapi", "PostToConnection"): "execute-api:ManageConnections",
+    # What these need depends on what is asked of them.
+    ("dynamodb", "TransactGetItems"): "",
+    ("dynamodb", "TransactWriteItems"): "",
+    ("dynamodb", "ExecuteStatement"): "",
+    ("dynamodb", "BatchExecuteStatement"): "",
+    ("dynamodb", "ExecuteTransaction"): "",
+    ("kms", "ReEncrypt"): "",
 }
+# Of S3 few other actions are called as the operations are; of those that are, these are called by workflows.
+_S3_ACTIONS = frozenset(
+    f"{verb}Object{what}" for verb in ("Get", "Put", "Delete") for what in ("", "Tagging", "Acl")
+) | {"AbortMultipartUpload", "CreateBucket", "DeleteBucket", "GetObjectAttributes", "RestoreObject"}
 _PREFIXES = {
     "stepfunctions": "states",
     "sagemaker-runtime": "sagemaker",
@@ -203,6 +223,8 @@ def needs_of_task(task: Mapping[str, Any], substitutions: Mapping[str, Any], tem
     if not isinstance(integration, Integration) or not integration.service:
         return
     action = iam_action(integration.service, integration.operation)
+    if not action:
+        return
     if not integration.is_sdk and integration.service in ("eks", "emr", "batch", "ecs", "codebuild", "mediaconvert"):
         yield Need(action)
         return
@@ -225,9 +247,11 @@ def needs_of_machine(properties: Mapping[str, Any]) -> Iterator[Need]:
 
 @cache
 def iam_action(service: str, operation: str) -> str:
-    """Give the IAM action of an operation."""
+    """Give the IAM action of an operation; nothing when that is not known."""
     if (service, operation) in _ACTIONS:
         return _ACTIONS[service, operation]
+    if service == "s3" and operation not in _S3_ACTIONS:
+        return ""
     metadata = service_model(service).metadata
     prefix = _PREFIXES.get(service) or metadata.get("signingName") or metadata.get("endpointPrefix") or service
     return f"{prefix}:{operation}"

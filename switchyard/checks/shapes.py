@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from switchyard.checks.types import (
     BOOLEAN,
@@ -20,12 +22,10 @@ from switchyard.checks.types import (
     union,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Side = Literal["request", "response"]
 # A name as the service's API has it, to the name that Step Functions takes.
-Casing = Literal["as is", "capital"]
+Casing = Literal["as is", "capital", "sdk"]
+Rename = Callable[[str], tuple[str, ...]]
 
 _SCALARS: dict[str, Type] = {
     "float": NUMBER,
@@ -36,6 +36,8 @@ _SCALARS: dict[str, Type] = {
     "timestamp": union(STRING, NUMBER),
     "blob": UNKNOWN,
 }
+# Capitals in a row, but for the one that begins the next word.
+_ACRONYM = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z]|[^A-Za-z]|$)")
 # Structures of the services' models that contain themselves are followed this many times.
 _MAX_REPEATS = 1
 
@@ -70,18 +72,19 @@ def operation_type(service: str, operation: str, side: Side, casing: Casing = "a
     side
         Which of both.
     casing
-        "capital" where Step Functions capitalizes the first letter of every member.
+        "capital" where Step Functions capitalizes the first letter of every member; "sdk" where it names them as the
+        AWS SDK for Java does, too.
     """
     model = service_model(service).operation_model(operation)
     shape = model.input_shape if side == "request" else model.output_shape
     if shape is None:
         return Object({}, name=operation)
-    rename: Callable[[str], str] = _capital if casing == "capital" else str
+    rename: Rename = {"as is": lambda name: (name,), "capital": lambda name: (_capital(name),), "sdk": _sdk}[casing]
     found = _structure(shape, side, rename, ())
     return Object(found.members, found.others, operation)
 
 
-def _type(shape: Any, side: Side, rename: Callable[[str], str], above: tuple[str, ...]) -> Type:
+def _type(shape: Any, side: Side, rename: Rename, above: tuple[str, ...]) -> Type:
     if above.count(shape.name) > _MAX_REPEATS:
         return UNKNOWN
     above = (*above, shape.name)
@@ -100,15 +103,17 @@ def _type(shape: Any, side: Side, rename: Callable[[str], str], above: tuple[str
     return Number(None, True, *limits) if is_integer else _SCALARS.get(shape.type_name, UNKNOWN)
 
 
-def _structure(shape: Any, side: Side, rename: Callable[[str], str], above: tuple[str, ...]) -> Object:
+def _structure(shape: Any, side: Side, rename: Rename, above: tuple[str, ...]) -> Object:
     is_union = getattr(shape, "is_tagged_union", False)
     members = {}
     for name, member in shape.members.items():
         # Whoever sends the request fills a missing token in by itself.
         is_filled_in = side == "request" and member.metadata.get("idempotencyToken", False)
         is_required = name in shape.required_members and not is_filled_in and not is_union
-        presence = Presence.ALWAYS if is_required else Presence.USUALLY
-        members[rename(name)] = Member(_type(member, side, rename, above), presence)
+        names = rename(name)
+        presence = Presence.ALWAYS if is_required and len(names) == 1 else Presence.USUALLY
+        kind = Member(_type(member, side, rename, above), presence)
+        members.update(dict.fromkeys(names, kind))
     return Object(members, None, shape.name)
 
 
@@ -116,6 +121,15 @@ def _string(shape: Any, least: int | None, most: int | None) -> String:
     if getattr(shape, "enum", None):
         return String(frozenset(shape.enum))
     return String(pattern=shape.metadata.get("pattern"), min_length=least, max_length=most)
+
+
+def _sdk(name: str) -> tuple[str, ...]:
+    """Name a member as the AWS SDK for Java does, and as the service does: `DBName` is `DbName` there.
+
+    The SDK has exceptions to its rule, so that neither name is wrong for all that is known.
+    """
+    capital = _capital(name)
+    return tuple(dict.fromkeys((_ACRONYM.sub(lambda found: found[0].capitalize(), capital), capital)))
 
 
 def _capital(name: str) -> str:
