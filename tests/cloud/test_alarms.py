@@ -32,6 +32,8 @@ REQUEST: dict[str, Any] = {
     "OKActions": ["arn:aws:sns:us-east-1:123456789012:relieved"],
 }
 
+METRIC_KEYS = {"Namespace", "MetricName", "Statistic", "Period"}
+
 
 class Clock:
     """A monitor whose time is told by the test."""
@@ -213,6 +215,26 @@ def test_an_expression_is_watched(clock: Clock) -> None:
     assert change.new_reason.startswith("Threshold Crossed: 1 out of the last 1 datapoints [0.2 (")
 
 
+def test_an_alarm_that_cannot_be_evaluated_keeps_no_other_from_acting(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = clock.monitor.alarms.put({**REQUEST, "AlarmName": "broken"}, clock.now)
+    clock.monitor.alarms.put(REQUEST, clock.now)
+    monkeypatch.setattr(broken, "judge", lambda _points: 1 / 0)
+    clock.put(11)
+    clock.go(120)
+    assert (broken.state, clock.monitor.alarms.get("high").state) == ("INSUFFICIENT_DATA", "ALARM")
+
+
+@pytest.mark.parametrize("text", ["METRICS()", "[m1, m1]", "IF(m1)", "FILL(m1, 'x')"])
+def test_an_expression_that_cannot_be_watched_is_refused_with_its_alarm(text: str) -> None:
+    metric = {"Metric": {"Namespace": "N", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    queries = [{"Id": "m1", "MetricStat": metric, "ReturnData": False}, {"Id": "e1", "Expression": text}]
+    request = {key: value for key, value in REQUEST.items() if key not in METRIC_KEYS} | {"Metrics": queries}
+    with pytest.raises(MonitoringError):
+        create(request, START)
+
+
 def test_an_action_that_fails_is_in_the_history_and_harms_nothing() -> None:
     def fail(action: str, change: Change) -> None:
         raise LookupError("nobody there")
@@ -242,6 +264,7 @@ def test_an_action_that_fails_is_in_the_history_and_harms_nothing() -> None:
         ("FILL(m2, REPEAT)", [10.0, 10.0, 30.0]),
         ("IF(m1 > 1 && m1 <= 2, 1, 0)", [0.0, 1.0, 0.0]),
         ("CEIL(m1 / 2)", [1.0, 1.0, 2.0]),
+        ("CEIL(m1 * 1e308 * 10)", [None, None, None]),
     ],
 )
 def test_expressions_are_computed(text: str, points: list[float | None]) -> None:
@@ -259,6 +282,8 @@ def test_expressions_are_computed(text: str, points: list[float | None]) -> None
         ("(m1", "'\\)' is missing"),
         ("m1 m2", "'m2' is one too many"),
         ("m1 ? 2", "'\\?' is not understood"),
+        ("(" * 1000 + "m1" + ")" * 1000, "nested too deeply"),
+        ("m1 + 1e999", "1e999 is too large"),
     ],
 )
 def test_what_is_no_expression_is_refused_with_its_reason(text: str, problem: str) -> None:

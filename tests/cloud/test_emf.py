@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import Any
 
@@ -73,6 +74,12 @@ def test_several_directives_are_all_followed() -> None:
         '{"_aws": {"CloudWatchMetrics": 3}}',
         '{"_aws": null, "x": "\\"CloudWatchMetrics\\""}',
         line(directive("sold"), sold=1) + "}",
+        line(directive("sold"), sold=10**400),
+        line(directive("sold"), timestamp=10**400, sold=1),
+        line(directive("sold"), timestamp=10**30, sold=1),
+        line(directive("sold"), timestamp=math.nan, sold=1),  # type: ignore[arg-type]
+        line(directive("sold"), timestamp=math.inf, sold=1),  # type: ignore[arg-type]
+        '{"_aws": {"CloudWatchMetrics": ' + "[" * 100_000,
     ],
 )
 def test_a_line_that_is_not_as_specified_has_no_metric(text: str) -> None:

@@ -24,6 +24,7 @@ from switchyard.cloud.monitoring.queries import (
     Query,
     check_period,
     check_statistic,
+    evaluate,
     parse_metric,
     parse_queries,
 )
@@ -218,6 +219,8 @@ def create(request: dict[str, Any], now: float) -> Alarm:
             raise InvalidParameterValueError(f"{actions} has more than {MOST_ACTIONS} entries.")
     kept.setdefault("ActionsEnabled", True)
     queries, watched, period = _expressions(kept) if kept.get("Metrics") else _metric(kept)
+    # What cannot be computed is refused now: nobody would see it later.
+    evaluate(queries, 1, lambda _metric, _unit, _number: None)
     seconds = period * int(kept["EvaluationPeriods"])
     longest = LONGEST_EVALUATION if period < SHORTEST_LONG_PERIOD else LONGEST_EVALUATION_OF_LONG_PERIODS
     if seconds > longest:

@@ -16,6 +16,7 @@ MARK = '"CloudWatchMetrics"'
 MOST_METRICS = 100
 MOST_DIMENSIONS = 30
 MOST_VALUES = 100
+LATEST = 253_402_300_800  # the year 10000, in seconds since 1970
 
 
 class Extracted(NamedTuple):
@@ -39,13 +40,15 @@ def extract(line: str, now: float) -> list[Extracted]:
         return []
     try:
         return list(_metrics(json.loads(line), now))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return []
 
 
 def _metrics(root: Any, now: float) -> Iterator[Extracted]:
     aws = root["_aws"]
     timestamp = float(aws["Timestamp"]) / 1000 if "Timestamp" in aws else now
+    if not 0 <= timestamp < LATEST:
+        raise ValueError("no moment")
     for directive in aws["CloudWatchMetrics"]:
         definitions = directive["Metrics"]
         if len(definitions) > MOST_METRICS:

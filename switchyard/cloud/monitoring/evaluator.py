@@ -6,6 +6,7 @@ time scale, so that a workflow which waits five minutes and then looks at its al
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections import deque
@@ -22,6 +23,7 @@ from switchyard.cloud.monitoring.statistics import Statistics
 from switchyard.cloud.monitoring.store import Metric, MetricStore
 from switchyard.cloud.monitoring.wording import Change
 
+LOG = logging.getLogger(__name__)
 # CloudWatch looks at an alarm every minute, and more often only if its period is shorter.
 LONGEST_STEP = 60
 MOST_HISTORY = 5000
@@ -125,7 +127,11 @@ class Alarms:
         with self._lock:
             for watch in list(self._watches.values()):
                 if watch.due is not None and watch.due <= now:
-                    self._evaluate(watch, now)
+                    try:
+                        self._evaluate(watch, now)
+                    except Exception:  # one that fails does not keep the others from being looked at
+                        LOG.exception("%s: the alarm could not be evaluated", watch.alarm.name)
+                        watch.due = self._next_step(watch.alarm, now)
             return min((watch.due for watch in self._watches.values() if watch.due is not None), default=None)
 
     def changes(self) -> Iterable[Change]:

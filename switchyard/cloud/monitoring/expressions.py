@@ -105,7 +105,10 @@ def parse(text: str) -> Expression:
     if re.match(r"\s*SELECT\b", text, re.IGNORECASE):
         raise MonitoringError(f"{text}: Metrics Insights queries are not evaluated by the local cloud")
     parser = _Parser(text)
-    tree = parser.parse()
+    try:
+        tree = parser.parse()
+    except RecursionError:
+        raise MonitoringError("Error in expression: it is nested too deeply") from None
     return Expression(text, frozenset(parser.names), tree)
 
 
@@ -161,6 +164,8 @@ class _Parser:
     def _atom(self) -> Any:
         kind, text = self._take()
         if kind == "number":
+            if not math.isfinite(float(text)):
+                raise self._problem(f"{text} is too large")
             return ("number", float(text))
         if text == "(":
             tree = self._binary(1)
@@ -220,7 +225,7 @@ class _Evaluation:
             if first is None or second is None:
                 return None
             result = compute(first, second)
-            return None if result is None else float(result)
+            return float(result) if result is not None and math.isfinite(result) else None
 
         if isinstance(left, list) or isinstance(right, list):
             pairs = zip(self._series(left), self._series(right), strict=True)
