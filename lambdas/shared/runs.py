@@ -167,7 +167,7 @@ def list_runs(
     while True:
         page = _page({**query, "nextToken": token} if token else query)
         found = [run for run in _summaries(page["executions"]) if recipe in (None, run["recipe"])]
-        examined += len(page["executions"])
+        examined += max(len(page["executions"]), 1)  # a page may be empty, and still have a next one
         token = page.get("nextToken")
         if found or not token or examined >= MOST_EXAMINED:
             return {"runs": found, "next": token}

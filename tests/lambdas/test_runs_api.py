@@ -330,6 +330,15 @@ def test_a_list_looks_at_a_bounded_number_of_runs(monkeypatch: pytest.MonkeyPatc
     assert len(calls) == 2
 
 
+def test_a_list_of_empty_pages_comes_to_an_end(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
+    class States:
+        def list_executions(self, **_: Any) -> dict[str, Any]:
+            return {"executions": [], "nextToken": "again"}
+
+    monkeypatch.setattr("shared.runs.client", lambda _: States())
+    assert ask("GET", "/runs").document == {"runs": [], "next": "again"}
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

@@ -118,7 +118,7 @@ def redrive(execution: Any, token: str | None, on_redrive: Callable[[str], None]
     """
     now = datetime.datetime.now(tz=datetime.UTC)
     for known, date in execution.redrive_tokens:
-        if token == known and now - date < TOKEN_LIFETIME:
+        if token is not None and token == known and now - date < TOKEN_LIFETIME:
             return date  # type: ignore[no-any-return]
     if execution.state_machine.type != "STANDARD":
         raise api.InvalidArn(message=f"Invalid Arn: '{execution.exec_arn}' is no execution of a Standard workflow")
