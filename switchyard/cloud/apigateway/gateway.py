@@ -204,7 +204,8 @@ class Gateway:
             reply = _refusal(exchange)
         self._log_access(exchange, reply)
         headers = (*reply.headers, ("x-amzn-RequestId", exchange.id), ("x-amz-apigw-id", exchange.id[:16]))
-        return Reply(reply.status, b"" if request.method == "HEAD" else reply.body, headers)
+        has_no_body = request.method == "HEAD" or reply.status in {204, 304}
+        return Reply(reply.status, b"" if has_no_body else reply.body, headers)
 
     def _serve(self, exchange: _Exchange) -> Reply:
         request, api = exchange.request, exchange.api
@@ -246,9 +247,9 @@ class Gateway:
         if method.authorization == "AWS_IAM":
             signed = SignedRequest(request.method, request.path, request.query, request.headers, request.body)
             exchange.caller = authenticate(signed, self._find_key, datetime.datetime.now(tz=datetime.UTC))
-        resource = arn(
-            "execute-api", f"{exchange.api.id}/{exchange.stage.name}/{request.method}{exchange.address.path}"
-        )
+        # Without the slash at its end, which finds the same method: a Deny of the method's path denies both.
+        path = exchange.address.path.rstrip("/") or "/"
+        resource = arn("execute-api", f"{exchange.api.id}/{exchange.stage.name}/{request.method}{path}")
         refused = self._authorize(exchange.caller, resource, exchange.api.policy, request.source_ip)
         if refused:
             raise GatewayError("ACCESS_DENIED", refused, "AccessDeniedException")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,6 +21,8 @@ _REMAPPED = {"authorization", "connection", "content-md5", "date", "expect", "ho
              "user-agent", "www-authenticate"}  # fmt: skip
 _DROPPED = {"content-length", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authenticate", "via"}
 _KNOWN_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies"}
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,14 @@ def reply(payload: bytes, accept: str, binary_media_types: Sequence[str]) -> Rep
         raise _malformed(f"{unknown[0]!r} is not known")
     try:
         status = int(answer["statusCode"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise _malformed("it has no statusCode that is a number") from None
-    if not 100 <= status <= 999:
+    if not 200 <= status <= 599:  # below, a client would go on waiting for the response itself
         raise _malformed(f"statusCode is {status}")
     body = answer.get("body")
     if not isinstance(body, str) and body is not None:
         raise _malformed(f"body is a {type(body).__name__}, not text")
-    content = (body or "").encode()
+    content = (body or "").encode(errors="replace")
     if answer.get("isBase64Encoded") and is_binary_type(accept.partition(",")[0] or "*/*", binary_media_types):
         try:
             content = base64.b64decode(content, validate=True)
@@ -148,6 +151,8 @@ def _answered(answer: dict[str, Any]) -> list[tuple[str, str]]:
         merged[str(name)] = [value for value in merged.get(str(name), []) if value not in values] + values
     headers = []
     for name, values in merged.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise _malformed(f"{name!r} is no header's name")
         lower = name.lower()
         if lower in _DROPPED:
             continue

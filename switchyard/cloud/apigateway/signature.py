@@ -124,7 +124,7 @@ def authenticate(request: SignedRequest, find_key: FindKey, now: datetime.dateti
         raise _refused("ACCESS_DENIED", "The security token included in the request is invalid.", "UnrecognizedClient")
     if key.expires is not None and now > key.expires:
         raise _refused("EXPIRED_TOKEN", "The security token included in the request is expired", "ExpiredToken")
-    if key.secret is not None and not hmac.compare_digest(_signature(request, claim, key.secret), claim.signature):
+    if key.secret is not None and not _is_signed(request, claim, key.secret):
         raise _refused(
             "INVALID_SIGNATURE",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
@@ -202,17 +202,22 @@ def _check_scope(claim: _Claim, now: datetime.datetime) -> None:
         problem = f"Credential should be scoped to correct service: '{SERVICE}'."
     elif claim.date != claim.time[:8]:
         problem = f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: '{claim.time}'."
-    elif signed_at + claim.lifetime < now:
+    elif signed_at < now - claim.lifetime:  # the other way round, the year 9999 would be exceeded
         oldest = (now - claim.lifetime).strftime(_TIME_FORMAT)
         problem = (
             f"Signature expired: {claim.time} is now earlier than {oldest} ({now.strftime(_TIME_FORMAT)} - 5 min.)"
         )
-    elif signed_at - _CLOCK_SKEW > now:
+    elif signed_at > now + _CLOCK_SKEW:
         latest = (now + _CLOCK_SKEW).strftime(_TIME_FORMAT)
         problem = f"Signature not yet current: {claim.time} is still later than {latest}"
     else:
         return
     raise _refused("INVALID_SIGNATURE", problem, "InvalidSignature")
+
+
+def _is_signed(request: SignedRequest, claim: _Claim, secret: str) -> bool:
+    # As bytes: texts are only compared in constant time when they are ASCII, and anybody may send others.
+    return hmac.compare_digest(_signature(request, claim, secret).encode(), claim.signature.encode())
 
 
 def _signature(request: SignedRequest, claim: _Claim, secret: str) -> str:

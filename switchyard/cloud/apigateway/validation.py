@@ -43,17 +43,23 @@ def body_problems(method: Method, content_type: str, body: bytes) -> list[str]:
     if schema is None:
         return []
     try:
-        document = json.loads(body) if body.strip() else None
+        document = json.loads(body.decode("utf-8-sig"), parse_constant=_no_number) if body.strip() else None
     except (ValueError, RecursionError):
         return ["Unable to parse JSON"]
     from jsonschema import Draft4Validator
 
     # What OpenAPI says beside JSON Schema draft 4 is not looked at, as API Gateway does not look at it.
     try:
-        errors = list(Draft4Validator(schema).iter_errors(document))
+        errors = Draft4Validator(schema).iter_errors(document)
+        return list(dict.fromkeys(problem for error in errors for problem in _problems(error)))
     except RecursionError:
         return ["the document is nested too deeply"]
-    return list(dict.fromkeys(problem for error in errors for problem in _problems(error)))
+    except ArithmeticError:  # of `multipleOf`, which divides
+        return ["a number is too large to be checked"]
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _problems(error: Any) -> Iterable[str]:

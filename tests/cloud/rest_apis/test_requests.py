@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import math
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from switchyard.cloud.apigateway.proxy import reply
 from tests.cloud.local_cloud import LocalCloud, wait_until
 from tests.cloud.rest_apis.conftest import Address
 from tests.signed_http import Answer, send, send_signed
@@ -152,12 +156,34 @@ def test_base64_is_decoded_for_who_accepts_a_binary_type(address: Address, accep
         {"statusCode": 200, "headers": []},
         {"statusCode": 200, "multiValueHeaders": {"X": "no list"}},
         {"statusCode": 200, "colour": "red"},
+        {"statusCode": 101},
+        {"statusCode": 600},
+        {"statusCode": math.inf},
+        {"statusCode": 200, "headers": {"X-One\r\nX-Two": "2"}},
+        {"statusCode": 200, "headers": {"": "2"}},
     ],
 )
 def test_an_answer_that_is_none_is_a_bad_gateway(get: Any, rest_cloud: LocalCloud, answer: Any) -> None:
     got = answer_of(get, answer)
     assert (got.status, got.document) == (502, {"message": "Internal server error"})
     assert "Malformed Lambda proxy response" in (rest_cloud.home / "cloud.log").read_text()
+
+
+def test_half_a_character_is_replaced() -> None:
+    assert reply(b'{"statusCode": 200, "body": "a\\ud800b"}', "*/*", ()).body == b"a?b"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_has_no_body_leaves_the_connection_usable(address: Address, status: int) -> None:
+    parts = urlsplit(address("ImplicitApi", "Prod", "/any"))
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+    wanted = {"X-Answer": json.dumps({"statusCode": status, "body": "HTTP/1.1 500 Not Yours"})}
+    connection.request("GET", parts.path, headers=wanted)
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (status, b"")
+    connection.request("GET", parts.path)
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_a_function_that_fails_is_a_bad_gateway_that_tells_nothing(get: Any, rest_cloud: LocalCloud) -> None:

@@ -163,6 +163,27 @@ def test_an_api_s_own_policy_may_allow_what_a_role_s_does_not(address: Address, 
     assert send_signed("GET", url, credentials=reader).status == 200
 
 
+def test_a_slash_at_the_end_gets_nobody_past_a_deny(address: Address) -> None:
+    assert send("GET", address("GuardedApi", "live", "/open/")).status == 200
+    for path in ("/secret", "/secret/", "/secret//"):
+        assert send("GET", address("GuardedApi", "live", path)).status == 403
+
+
+@pytest.mark.parametrize(
+    ("moment", "signature"),
+    [("99991231T235959Z", "0"), ("00010101T000000Z", "0"), (None, "\xe9"), (None, "")],
+)
+def test_a_signature_is_refused_whatever_it_is_made_of(moment: str | None, signature: str) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    date = moment or now.strftime("%Y%m%dT%H%M%SZ")
+    credential = f"AKIA/{date[:8]}/us-east-1/execute-api/aws4_request"
+    header = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature={signature}"
+    request = SignedRequest("GET", "/", "", [("host", "h"), ("x-amz-date", date), ("authorization", header)], b"")
+    with pytest.raises(GatewayError) as refused:
+        authenticate(request, lambda _: SIGNED, now)
+    assert refused.value.status == 403
+
+
 PARTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
 SIGNED = Key(Caller("AKIA", "1", "arn", "id"), "secret")
 

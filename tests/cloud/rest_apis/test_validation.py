@@ -12,7 +12,7 @@ from tests.signed_http import Answer, send, send_signed
 JSON = {"Content-Type": "application/json", "X-Clerk": "me"}
 
 
-def post(address: Address, body: str, headers: dict[str, str] | None = None, query: str = "?shop=1") -> Answer:
+def post(address: Address, body: bytes | str, headers: dict[str, str] | None = None, query: str = "?shop=1") -> Answer:
     return send("POST", address("PlainApi", "first", f"/orders{query}"), body, JSON if headers is None else headers)
 
 
@@ -34,9 +34,15 @@ def test_what_fits_the_model_passes(address: Address, body: str) -> None:
         ("{", "Unable to parse JSON"),
         ("", "instance type (null)"),
         ("[" * 100_000, "Unable to parse JSON"),
+        ('{"amount": NaN}', "Unable to parse JSON"),
+        ('{"amount": Infinity}', "Unable to parse JSON"),
+        ('{"amount": 1}'.encode("utf-16"), "Unable to parse JSON"),
+        ('{"amount": 9%s}' % ("9" * 4000), "a number is too large to be checked"),
+        ('{"amount": 1e999}', "a number is too large to be checked"),
+        ('{"amount": 1, "kind": %s%s}' % ("[" * 900, "]" * 900), ""),
     ],
 )
-def test_what_does_not_fit_is_refused_in_the_api_s_own_words(address: Address, body: str, why: str) -> None:
+def test_what_does_not_fit_is_refused_in_the_api_s_own_words(address: Address, body: bytes | str, why: str) -> None:
     answer = post(address, body)
     assert answer.status == 422
     assert why in answer.document["why"]
