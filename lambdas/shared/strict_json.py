@@ -20,7 +20,11 @@ def read_json(text: str) -> Any:
     """
     try:
         document = json.loads(
-            text, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant, parse_float=_finite
+            text,
+            object_pairs_hook=_without_repetition,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_whole,
         )
     except RecursionError:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
@@ -55,6 +59,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"the number {text[:40]} is too large")
     return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)  # what no double holds is another number to the next reader
+    return int(text)
 
 
 def _check_depth(document: Any) -> None:

@@ -475,6 +475,13 @@ def test_nothing_has_begun() -> None:
     assert current_states([]) == current_states(PARALLEL[:1]) == []
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "-" + "9" * 5000, "1e999", "NaN", "-Infinity"])
+def test_a_number_that_others_cannot_hold_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^(the number -?[0-9e]{1,40} is too large|\S+ is no JSON number)$"):
+        read_json(f'{{"a": {text}}}')
+    assert read_json(f"[{2**63}, -1]") == [2**63, -1]
+
+
 def test_json_of_a_bearable_depth_is_read() -> None:
     assert read_json("[" * 20 + "]" * 20) is not None
     with pytest.raises(ValueError, match="20 levels"):
