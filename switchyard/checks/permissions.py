@@ -229,7 +229,7 @@ def needs_of_task(task: Mapping[str, Any], substitutions: Mapping[str, Any], tem
         yield Need(action)
         return
     yield from _needs(integration, action, parameters, where)
-    for name in _ROLE_FIELDS:
+    for name in _ROLE_FIELDS if integration.service != "sts" else ():  # which is given the role to become it
         if f"{name}.$" in parameters or isinstance(parameters.get(name), str):
             role = where.resources(parameters.get(name))
             passed_to = "sagemaker.amazonaws.com" if integration.service == "sagemaker" else ""
