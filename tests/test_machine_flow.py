@@ -143,6 +143,14 @@ def test_members_are_called_as_the_sdk_calls_them():
     assert "has no 'DbInstanceIdentifer'" in told(definition(Go=snapshot, Read=read))[0]
 
 
+def test_a_callback_s_output_may_be_written_as_json():
+    task = {**TASK, "Resource": "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess"}
+    task["Parameters"] = {"TaskToken.$": "$.token", "Output": {"is_approved": True}}
+    assert told(definition(Go=task, Done=DONE)) == []
+    del task["Parameters"]["Output"]
+    assert "lacks 'Output'" in told(definition(Go=task, Done=DONE))[0]
+
+
 def test_a_glue_job_gives_its_run_itself():
     job = {**TASK, "Resource": "arn:aws:states:::glue:startJobRun.sync", "Next": "Read"}
     job["Parameters"] = {"JobName": "j"}

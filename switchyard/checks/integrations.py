@@ -247,6 +247,9 @@ _METADATA = {
     "SdkResponseMetadata": Member(Object({"RequestId": Member(STRING)})),
 }
 
+# Texts of Step Functions' own operations that hold JSON.
+_JSON_TEXTS = frozenset({"Input", "Output"})
+
 # `.sync` gives what describes the finished job. Source: "Run a Job (.sync)".
 _DESCRIBES = {
     "CreateHyperParameterTuningJob": "DescribeHyperParameterTuningJob",
@@ -365,6 +368,10 @@ def _sdk_integration(resource: str, rest: str) -> Integration | UnknownResource:
     operation = operations[action]
     response = UNKNOWN if pattern == TOKEN else operation_type(service, operation, "response", "sdk")
     request = operation_type(service, operation, "request", "sdk")
+    if service == "stepfunctions":
+        # These may be written as JSON; Step Functions makes a text of them.
+        written = {key: Member(UNKNOWN, request.members[key].presence) for key in _JSON_TEXTS & request.members.keys()}
+        request = Object({**request.members, **written}, None, operation)
     return Integration(resource, pattern, service, operation, request, response, name, is_sdk=True)
 
 
