@@ -83,8 +83,8 @@ class Kind:
         if text in CODES or (_CODE.fullmatch(text) and _CODE_ENDINGS.search(text) and not _near(text, 0.9)):
             return cls(text)
         near = _near(text, 0.6)
-        meant = f"did you mean {near!r}? " if near else ""
-        raise FaultError(f"there is no kind of fault {text!r}; {meant}It is {_ALLOWED}")
+        meant = f" Did you mean {near!r}?" if near else ""
+        raise FaultError(f"there is no kind of fault {text!r}.{meant} It is {_ALLOWED}")
 
     @property
     def is_code(self) -> bool:
