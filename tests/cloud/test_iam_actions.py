@@ -72,6 +72,33 @@ def test_several_deletes_in_one_request() -> None:
     ]
 
 
+def test_versions_are_deleted_by_an_action_of_their_own() -> None:
+    body = (
+        b'<?xml version="1.0"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        b"<Object><VersionId>7</VersionId><Key >a</Key></Object><Object><Key>b</Key></Object></Delete>"
+    )
+    assert done(request("s3", "POST", "/b?delete", body)) == [
+        ("s3:DeleteObjectVersion", "arn:aws:s3:::b/a"),
+        ("s3:DeleteObject", "arn:aws:s3:::b/b"),
+    ]
+    assert done(request("s3", "POST", "/b?delete", b"<Delete")) == [("s3:DeleteObject", "arn:aws:s3:::b/*")]
+
+
+def test_only_members_that_take_a_role_pass_it() -> None:
+    document = {
+        "TrainingJobName": "j",
+        "RoleArn": ROLE,
+        "Environment": {"SWITCHYARD_ROLE_ARN": ROLE.replace("job", "other")},
+        "HyperParameters": {"role": ROLE.replace("job", "third")},
+    }
+    passed = [
+        resource
+        for action, resource in of_json("sagemaker", "SageMaker.CreateTrainingJob", document)
+        if action == "iam:PassRole"
+    ]
+    assert passed == [ROLE]
+
+
 def of_json(service: str, target: str, document: dict[str, Any]) -> list[tuple[str, str | None]]:
     return done(request(service, "POST", "/", json.dumps(document).encode(), x_amz_target=target))
 

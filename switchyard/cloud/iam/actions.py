@@ -44,6 +44,8 @@ _KEYS = {
 }
 _TAG_ACTIONS = {"sagemaker": "AddTags", "ssm": "AddTagsToResource", "sqs": "TagQueue"}
 _GIVES_ROLES = ("Create", "Put", "Update", "Register", "Start", "Run")
+# Maps of the caller's own, whose keys are no members of the request.
+_OWN_MAPS = {"Environment", "HyperParameters", "Tags", "tags"}
 _ROLE_MEMBER = re.compile(r"(?:.*role_?arn|role)", re.IGNORECASE)
 
 
@@ -185,7 +187,7 @@ def _roles(value: Any) -> Iterator[str]:
         for key, inner in value.items():
             if isinstance(inner, str) and ":role/" in inner and _ROLE_MEMBER.fullmatch(key):
                 yield inner
-            else:
+            elif key not in _OWN_MAPS:
                 yield from _roles(inner)
     elif isinstance(value, list):
         for inner in value:

@@ -5,17 +5,17 @@ Source: Required permissions for Amazon S3 API operations (Amazon S3 User Guide)
 
 from __future__ import annotations
 
-import html
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 from switchyard.cloud.account import PARTITION
 from switchyard.cloud.iam.access import Access
 from switchyard.cloud.iam.requests import Request
 
 _VIRTUAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3[.\-\w]*\.)?(?:localhost|amazonaws\.com)(?::\d+)?", re.IGNORECASE)
-_KEY = re.compile(rb"<Key>([^<]*)</Key>")
 # A bucket's configurations, by the query argument that names them.
 _CONFIGURATIONS = {
     "accelerate": "AccelerateConfiguration",
@@ -82,8 +82,7 @@ def accesses(request: Request) -> list[Access]:
 def _of_bucket(request: Request, arn: str) -> list[tuple[str, str]]:
     method, arguments = request.method, request.arguments
     if method == "POST":  # the only one is DeleteObjects
-        keys = [html.unescape(key.decode("utf-8", "replace")) for key in _KEY.findall(request.body)]
-        return [("DeleteObject", f"{arn}/{key}") for key in keys] or [("DeleteObject", f"{arn}/*")]
+        return [(action, f"{arn}/{key}") for action, key in _deletes(request.body)] or [("DeleteObject", f"{arn}/*")]
     configuration = next((name for name in _CONFIGURATIONS if name in arguments), None)
     if configuration:
         deletes = method == "DELETE" and configuration in {"policy", "website"}
@@ -92,6 +91,16 @@ def _of_bucket(request: Request, arn: str) -> list[tuple[str, str]]:
     if method in {"GET", "HEAD"}:
         return [(next((action for name, action in _LISTS.items() if name in arguments), "ListBucket"), arn)]
     return [("CreateBucket" if method == "PUT" else "DeleteBucket", arn)]
+
+
+def _deletes(body: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        document = ElementTree.fromstring(body)  # noqa: S314 - expat bounds what entities may grow to
+    except ElementTree.ParseError:
+        return
+    for deleted in document.iterfind("{*}Object"):
+        version = "Version" if deleted.findtext("{*}VersionId") else ""
+        yield f"DeleteObject{version}", deleted.findtext("{*}Key") or ""
 
 
 def _of_object(request: Request) -> list[str]:
