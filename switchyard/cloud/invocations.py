@@ -127,7 +127,7 @@ class Invocations:
     def _attempt(self, event: _Event) -> None:
         config = self._configs.get(event.function.name) or InvokeConfig()
         event.attempts += 1
-        result = self._functions.invoke(event.function, event.payload, event.request_id)
+        result = self._invoke(event)
         if not result.error:
             if config.on_success:
                 self._send_record(config.on_success, event, result, "Success")
@@ -145,6 +145,14 @@ class Invocations:
             self._send_dead_letter(event, result)
         if config.on_failure:
             self._send_record(config.on_failure, event, result, condition)
+
+    def _invoke(self, event: _Event) -> Result:
+        try:
+            return self._functions.invoke(event.function, event.payload, event.request_id)
+        except Exception as error:  # no process to be had, for one: the event is not lost for that
+            LOG.exception("%s could not be run", event.function.arn)
+            document = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return Result(json.dumps(document).encode(), "Unhandled", "")
 
     def _send_record(self, destination: str, event: _Event, result: Result, condition: str) -> None:
         function = event.function

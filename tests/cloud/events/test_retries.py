@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from switchyard.cloud.events.delivery import Deliveries, GivenUp, RetryPolicy
 from switchyard.cloud.events.targets import TargetError
+from switchyard.cloud.functions import Function, Functions, Result
+from switchyard.cloud.invocations import Invocations
 from switchyard.cloud.later import Later
 from tests.cloud.local_cloud import wait_until
+
+if TYPE_CHECKING:
+    from switchyard.cloud.identity import Identity
 
 
 class Delivery:
@@ -105,6 +112,37 @@ def test_what_waits_for_its_time_does_not_wait_for_long_work_too() -> None:
         finally:
             end.set()
             later.close()
+
+
+class FullMachine:
+    """Functions for which there is no process to be had."""
+
+    def invoke(self, function: Function, payload: bytes, request_id: str) -> Result:
+        raise OSError("no process to be had")
+
+
+class Sent:
+    """A client and whoever makes it, keeping what is sent."""
+
+    endpoint_url = "http://127.0.0.1"
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def client(self, *_: str) -> Sent:
+        return self
+
+    def send_message(self, **message: Any) -> None:
+        self.messages.append(message)
+
+
+def test_an_invocation_that_cannot_be_begun_is_tried_again_and_then_kept() -> None:
+    sent, queue = Sent(), "arn:aws:sqs:us-east-1:123456789012:letters"
+    function = Function("f", "f.handler", Path(), "arn:aws:iam::123456789012:role/f", dead_letter_arn=queue)
+    Invocations(cast("Functions", FullMachine()), cast("Identity", sent), 0).submit(function, b'"kept"')
+    (letter,) = wait_until(lambda: sent.messages)
+    assert letter["MessageBody"] == '"kept"'
+    assert letter["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no process to be had"
 
 
 def test_nothing_runs_after_the_end() -> None:
