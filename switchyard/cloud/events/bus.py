@@ -53,8 +53,16 @@ class Bus:
     def _put(self, entry: dict[str, Any], is_owner: bool) -> dict[str, str]:
         for name in ("Source", "DetailType", "Detail"):
             if not entry.get(name):
-                message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
-                return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+                return _invalid(name, f"{name} is a required argument.")
+            if not isinstance(entry[name], str):
+                return _invalid(name, f"{name} is not a string.")
+        resources = entry.get("Resources") or []
+        if not isinstance(resources, list):
+            return _invalid("Resources", "Resources is not a list.")
+        try:
+            moment = _moment(entry.get("Time"))
+        except (ValueError, OverflowError, OSError):
+            return _invalid("Time", "Time is not a timestamp.")
         if entry["Source"].startswith("aws.") and not is_owner:
             return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
         try:
@@ -66,9 +74,7 @@ class Bus:
         if len(json.dumps(entry)) > LARGEST_ENTRY:
             message = f"Total size of the entries in the request is over the limit of {LARGEST_ENTRY} bytes."
             return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
-        event = new_event(
-            entry["Source"], entry["DetailType"], detail, entry.get("Resources") or [], _moment(entry.get("Time"))
-        )
+        event = new_event(entry["Source"], entry["DetailType"], detail, resources, moment)
         self.take(event, str(entry.get("EventBusName") or "default"))
         return {"EventId": event["id"]}
 
@@ -139,6 +145,10 @@ def new_event(
         "resources": resources,
         "detail": detail,
     }
+
+
+def _invalid(name: str, reason: str) -> dict[str, str]:
+    return {"ErrorCode": "InvalidArgument", "ErrorMessage": f"Parameter {name} is not valid. Reason: {reason}"}
 
 
 def _no_number(text: str) -> None:

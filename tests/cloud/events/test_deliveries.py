@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -102,11 +103,29 @@ def test_a_target_with_two_inputs_is_refused(events: EventCloud) -> None:
         )
 
 
+def put_events(events: EventCloud, entries: list[dict[str, Any]]) -> Any:
+    """Send entries as they are: an SDK sends none of a wrong type."""
+    signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/events/aws4_request, SignedHeaders=host, Signature=0"
+    headers = {
+        "Authorization": signed,
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "AWSEvents.PutEvents",
+    }
+    body = json.dumps({"Entries": entries}).encode()
+    with urllib.request.urlopen(urllib.request.Request(events.url, body, headers)) as answer:
+        return json.load(answer)
+
+
 @pytest.mark.parametrize(
     ("entry", "code"),
     [
         ({"Source": "", "DetailType": "T", "Detail": "{}"}, "InvalidArgument"),
         ({"Source": "s", "Detail": "{}"}, "InvalidArgument"),
+        ({"Source": 5, "DetailType": "T", "Detail": "{}"}, "InvalidArgument"),
+        ({"Source": "s", "DetailType": "T", "Detail": {"not": "text"}}, "InvalidArgument"),
+        ({"Source": "s", "DetailType": "T", "Detail": "{}", "Time": "yesterday"}, "InvalidArgument"),
+        ({"Source": "s", "DetailType": "T", "Detail": "{}", "Time": 1e30}, "InvalidArgument"),
+        ({"Source": "s", "DetailType": "T", "Detail": "{}", "Resources": "not a list"}, "InvalidArgument"),
         ({"Source": "s", "DetailType": "T", "Detail": "{"}, "MalformedDetail"),
         ({"Source": "s", "DetailType": "T", "Detail": "[1]"}, "MalformedDetail"),
         ({"Source": "s", "DetailType": "T", "Detail": '{"a": NaN}'}, "MalformedDetail"),
@@ -114,10 +133,9 @@ def test_a_target_with_two_inputs_is_refused(events: EventCloud) -> None:
     ],
 )
 def test_a_wrong_entry_is_refused_and_the_others_are_taken(
-    events: EventCloud, entry: dict[str, str], code: str
+    events: EventCloud, entry: dict[str, Any], code: str
 ) -> None:
-    good = {"Source": "nobody", "DetailType": "T", "Detail": "{}"}
-    answer = events.client("events").put_events(Entries=[entry, good])
+    answer = put_events(events, [entry, {"Source": "nobody", "DetailType": "T", "Detail": "{}"}])
     assert answer["FailedEntryCount"] == 1
     assert answer["Entries"][0]["ErrorCode"] == code
     assert "EventId" in answer["Entries"][1]
