@@ -51,18 +51,8 @@ class Bus:
         return [self._put(entry, is_owner) for entry in entries]
 
     def _put(self, entry: dict[str, Any], is_owner: bool) -> dict[str, str]:
-        for name in ("Source", "DetailType", "Detail"):
-            if not entry.get(name):
-                return _invalid(name, f"{name} is a required argument.")
-            if not isinstance(entry[name], str):
-                return _invalid(name, f"{name} is not a string.")
-        resources = entry.get("Resources") or []
-        if not isinstance(resources, list):
-            return _invalid("Resources", "Resources is not a list.")
-        try:
-            moment = _moment(entry.get("Time"))
-        except (ValueError, OverflowError, OSError):
-            return _invalid("Time", "Time is not a timestamp.")
+        if wrong := _wrong(entry):
+            return wrong
         if entry["Source"].startswith("aws.") and not is_owner:
             return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
         try:
@@ -74,6 +64,7 @@ class Bus:
         if len(json.dumps(entry)) > LARGEST_ENTRY:
             message = f"Total size of the entries in the request is over the limit of {LARGEST_ENTRY} bytes."
             return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+        resources, moment = entry.get("Resources") or [], _moment(entry.get("Time"))
         event = new_event(entry["Source"], entry["DetailType"], detail, resources, moment)
         self.take(event, str(entry.get("EventBusName") or "default"))
         return {"EventId": event["id"]}
@@ -145,6 +136,22 @@ def new_event(
         "resources": resources,
         "detail": detail,
     }
+
+
+def _wrong(entry: dict[str, Any]) -> dict[str, str] | None:
+    """Say which member is missing or of a wrong type."""
+    for name in ("Source", "DetailType", "Detail"):
+        if not entry.get(name):
+            return _invalid(name, f"{name} is a required argument.")
+        if not isinstance(entry[name], str):
+            return _invalid(name, f"{name} is not a string.")
+    if not isinstance(entry.get("Resources") or [], list):
+        return _invalid("Resources", "Resources is not a list.")
+    try:
+        _moment(entry.get("Time"))
+    except (ValueError, OverflowError, OSError):
+        return _invalid("Time", "Time is not a timestamp.")
+    return None
 
 
 def _invalid(name: str, reason: str) -> dict[str, str]:
