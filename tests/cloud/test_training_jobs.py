@@ -207,7 +207,8 @@ def test_a_stopped_job_is_stopped_and_its_process_gone(cloud: LocalCloud, name: 
     assert not is_alive(pid)
     assert "FailureReason" not in job
     cloud.client("sagemaker").stop_training_job(TrainingJobName=name)  # a second time changes nothing
-    assert ended_training(cloud, name) == {**job, "ResponseMetadata": ended_training(cloud, name)["ResponseMetadata"]}
+    again = ended_training(cloud, name)
+    assert again == {**job, "ResponseMetadata": again["ResponseMetadata"]}
 
 
 def test_a_script_is_asked_before_it_is_ended_and_keeps_its_model(cloud: LocalCloud, name: str) -> None:
