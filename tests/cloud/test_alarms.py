@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from switchyard.cloud.monitoring.alarms import Datapoint, create
+from switchyard.cloud.monitoring.api import CloudWatch
 from switchyard.cloud.monitoring.errors import MonitoringError
 from switchyard.cloud.monitoring.expressions import parse
 from switchyard.cloud.monitoring.monitor import Monitor
@@ -32,6 +35,7 @@ REQUEST: dict[str, Any] = {
     "OKActions": ["arn:aws:sns:us-east-1:123456789012:relieved"],
 }
 
+STATISTICS = ("SampleCount", "Sum", "Minimum", "Maximum")
 METRIC_KEYS = {"Namespace", "MetricName", "Statistic", "Period"}
 
 
@@ -518,8 +522,27 @@ def test_metrics_are_asked_for_by_their_dimensions_and_statistics(cloud: LocalCl
         ({"MetricName": "m", "Value": 1, "Values": [2]}, "exclude each other"),
         ({"MetricName": "m", "Values": [1, 2], "Counts": [1]}, "the same size"),
         ({"MetricName": "m", "StatisticValues": {"Sum": 1}}, "SampleCount is required"),
+        ({"MetricName": "m", "StatisticValues": {**dict.fromkeys(STATISTICS, 1), "Sum": math.nan}}, "not a number"),
+        ({"MetricName": "m", "Values": [1], "Counts": [-1]}, "Counts is invalid"),
+        ({"MetricName": "m", "Values": [1], "Counts": [math.nan]}, "Counts is invalid"),
     ],
 )
 def test_bad_data_is_refused(cloud: LocalCloud, datum: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=reason):
         cloud.client("cloudwatch").put_metric_data(Namespace="Bad", MetricData=[datum])
+
+
+def test_more_points_than_are_given_are_refused_before_they_are_made(clock: Clock) -> None:
+    # A list of them would have two million entries a month.
+    operations = CloudWatch(clock.monitor).operations()
+    asked = {"StartTime": START - 30 * 86_400, "EndTime": START}
+    names = {"Namespace": "N", "MetricName": "m"}
+    stat = {"Metric": names, "Period": 1, "Stat": "Sum"}
+    tracemalloc.start()
+    with pytest.raises(MonitoringError, match="2592000 datapoints"):
+        operations["GetMetricStatistics"]({**asked, **names, "Period": 1, "Statistics": ["Sum"]})
+    with pytest.raises(MonitoringError, match="more than 100800"):
+        operations["GetMetricData"]({**asked, "MetricDataQueries": [{"Id": "a", "MetricStat": stat}]})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000

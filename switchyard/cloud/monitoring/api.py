@@ -111,9 +111,10 @@ class CloudWatch:
         period = min(periods, default=SHORTEST_PERIODS_OF_QUERIES)
         if any(each != period for each in periods):
             return self._get_by_period(request, queries)
-        starts = _starts(start, end, period)
-        if len(starts) * max(len(queries), 1) > MOST_QUERIED:
+        # Counted before there is a list of them: of long times and short periods it would fill the memory.
+        if (end - start) / period * max(len(queries), 1) > MOST_QUERIED:
             raise MonitoringError(f"The query asks for more than {MOST_QUERIED} data points.")
+        starts = _starts(start, end, period)
         points = evaluate(queries, len(starts), self._look(starts, period))
         newest_first = (request.get("ScanBy") or "TimestampDescending") == "TimestampDescending"
         order = {entry["Id"]: number for number, entry in enumerate(request["MetricDataQueries"])}
@@ -152,11 +153,12 @@ class CloudWatch:
         if not simple and not extended:
             raise InvalidParameterCombinationError("Must specify either Statistics or ExtendedStatistics")
         metric = parse_metric(request["Namespace"], request["MetricName"], request.get("Dimensions"))
-        starts = _starts(start, end, period)
-        if len(starts) > MOST_DATAPOINTS:
+        wanted = math.ceil((end - start) / period)
+        if wanted > MOST_DATAPOINTS:
             raise InvalidParameterCombinationError(
-                f"You have requested up to {len(starts)} datapoints, which exceeds the limit of {MOST_DATAPOINTS}."
+                f"You have requested up to {wanted} datapoints, which exceeds the limit of {MOST_DATAPOINTS}."
             )
+        starts = _starts(start, end, period)
         self._monitor.take_in()
         look = self._look(starts, period)
         datapoints = []
@@ -294,6 +296,8 @@ def _datum(entry: dict[str, Any], number: int) -> Statistics:
         missing = [name for name in ("SampleCount", "Sum", "Minimum", "Maximum") if name not in values]
         if missing:
             raise MissingParameterError(f"The parameter {place}.StatisticValues.{missing[0]} is required.")
+        if not all(map(math.isfinite, values.values())):
+            raise InvalidParameterValueError(f"A value of the parameter {place}.StatisticValues is not a number.")
         return Statistics(values["SampleCount"], values["Sum"], values["Minimum"], values["Maximum"], None)
     values_ = [entry["Value"]] if given == ["Value"] else list(entry["Values"])
     counts = entry.get("Counts") or [1.0] * len(values_)
@@ -303,6 +307,8 @@ def _datum(entry: dict[str, Any], number: int) -> Statistics:
     for value, count in zip(map(float, values_), map(float, counts), strict=True):
         if not math.isfinite(value):
             raise InvalidParameterValueError(f"The value {value} for parameter {place}.Value is invalid.")
+        if not 0 <= count < math.inf:
+            raise InvalidParameterValueError(f"The value {count} for parameter {place}.Counts is invalid.")
         statistics.add(value, count)
     return statistics
 
