@@ -17,7 +17,7 @@ from typing import Any
 
 from switchyard.cloud import moto_fixes
 from switchyard.cloud.apigateway import creators as apigateway
-from switchyard.cloud.apigateway.model import RestApis
+from switchyard.cloud.apigateway.rest_apis import RestApis
 from switchyard.cloud.faults import Faults
 from switchyard.cloud.functions import Function, Functions
 from switchyard.cloud.identity import Identity

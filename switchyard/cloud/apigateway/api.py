@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, unquote
 
 from switchyard.cloud.account import ACCOUNT_ID
 from switchyard.cloud.apigateway.addresses import PREFIX
-from switchyard.cloud.apigateway.model import RestApi, RestApis, Stage, identifier
 from switchyard.cloud.apigateway.openapi import without_extensions
 from switchyard.cloud.apigateway.proxy import Reply
+from switchyard.cloud.apigateway.rest_apis import RestApi, RestApis, Stage, identifier
 
 _PATH = re.compile(r"/restapis(?:/([^/]+)(?:/(.+))?)?/?")
 _EXTENSION = "x-amazon-apigateway-"

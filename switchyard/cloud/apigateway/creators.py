@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from switchyard.cloud.account import arn
-from switchyard.cloud.apigateway.model import MethodSettings, RestApi, RestApis, Stage, identifier
 from switchyard.cloud.apigateway.openapi import ANY
+from switchyard.cloud.apigateway.rest_apis import MethodSettings, RestApi, RestApis, Stage, identifier
 from switchyard.cloud.iam.policy import Policy, PolicyError
 from switchyard.cloud.intrinsics import TemplateError
 from switchyard.cloud.resource import Created, Creators, no_attributes

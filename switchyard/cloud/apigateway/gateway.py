@@ -18,8 +18,9 @@ from switchyard.cloud.account import ACCOUNT_ID, arn
 from switchyard.cloud.apigateway import proxy, validation
 from switchyard.cloud.apigateway.addresses import Address
 from switchyard.cloud.apigateway.errors import GatewayError, configuration_error
-from switchyard.cloud.apigateway.model import GatewayResponse, Method, RestApi, RestApis, Stage
+from switchyard.cloud.apigateway.model import GatewayResponse, Method
 from switchyard.cloud.apigateway.proxy import ProxyRequest, Reply
+from switchyard.cloud.apigateway.rest_apis import RestApi, RestApis, Stage
 from switchyard.cloud.apigateway.routing import find
 from switchyard.cloud.apigateway.signature import Caller, FindKey, SignedRequest, authenticate
 from switchyard.cloud.apigateway.throttling import Throttle

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 
-from switchyard.cloud.apigateway.model import Method, MethodSettings, RestApi, Stage
+from switchyard.cloud.apigateway.model import Method
+from switchyard.cloud.apigateway.rest_apis import MethodSettings, RestApi, Stage
 
 
 class Throttle:
