@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
+import pkgutil
 import subprocess
 import sys
 from typing import Any
@@ -113,10 +115,15 @@ def test_the_defect_is_mended(probes: tuple[Seen, Seen], fix: str) -> None:
 
 
 def test_every_fix_is_shown_here_and_says_why_it_is_there() -> None:
-    fixes = {
-        name: function
-        for name, function in inspect.getmembers(moto_fixes, inspect.isfunction)
-        if function.__module__ == moto_fixes.__name__ and not name.startswith("_") and name != "apply"
-    }
-    assert set(fixes) == set(SHOWN)
-    assert all(function.__doc__ for function in fixes.values())
+    areas = [
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(moto_fixes.__path__, f"{moto_fixes.__name__}.")
+    ]
+    fixes = [
+        function
+        for module in (moto_fixes, *areas)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_") and function is not moto_fixes.apply
+    ]
+    assert sorted(fix.__name__ for fix in fixes) == sorted(SHOWN)
+    assert all(fix.__doc__ for fix in fixes)

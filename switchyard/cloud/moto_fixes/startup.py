@@ -1,0 +1,53 @@
+"""What moto reads, over and over, before it can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def list_regions_once() -> None:
+    """Each service's whole description is read only to list its regions, 30 ms a service; S3 is in all of them."""
+    from functools import cache
+
+    from boto3 import Session
+    from moto.core.base_backend import AccountSpecificBackend
+
+    @cache
+    def regions() -> list[str]:
+        session = Session()
+        return [
+            region
+            for partition in session.get_available_partitions()
+            for region in session.get_available_regions("s3", partition_name=partition)
+        ]
+
+    AccountSpecificBackend._generate_regions = lambda self, service_name: list(regions())
+
+
+def list_services_once() -> None:
+    """The folders of moto's services are listed anew, one by one, at every single request: 0.6 ms of it."""
+    from moto import backends
+
+    modules = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+
+
+def read_service_descriptions_once() -> None:
+    """moto opens a session of its own for each service, and botocore reads its files anew for each session."""
+    from botocore.loaders import Loader
+
+    for name in ("list_available_services", "load_data_with_path"):
+        setattr(Loader, name, _shared(getattr(Loader, name)))
+
+
+def _shared(method: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def shared(self: Any, *arguments: Any, **options: Any) -> Any:
+        key = (tuple(self.search_paths), arguments, tuple(sorted(options.items())))
+        if key not in known:
+            known[key] = method(self, *arguments, **options)
+        return known[key]
+
+    return shared
