@@ -55,8 +55,10 @@ def wait_for_endpoint(name: str, config: str) -> Result:
     if endpoint.status != "InService":
         raise EndpointFailed(f"Endpoint {name!r} is {endpoint.status}: {endpoint.why}")
     if endpoint.config != config:
-        raise EndpointRolledBack(
-            f"Endpoint {name!r} serves {endpoint.config!r} instead of {config!r}, because SageMaker went back to it "
-            f"or another run has taken the endpoint over: {endpoint.why}"
+        why = (
+            f"SageMaker went back to it: {endpoint.failure_reason}"
+            if endpoint.failure_reason
+            else "another run has taken the endpoint over. Redrive this run if it is to have the last word."
         )
+        raise EndpointRolledBack(f"Endpoint {name!r} serves {endpoint.config!r} instead of {config!r}: {why}")
     return {"endpoint": name, "endpoint_config": config, "status": endpoint.status}

@@ -242,8 +242,8 @@ app.command("logs", epilog=logs.EPILOG)(logs.logs)
 
 @app.command(
     epilog=examples(
-        "switchyard invoke switchyard-diabetes --body 0.04,0.05,0.06,0.02,-0.04,-0.03,-0.04,0,0.02,-0.02",
-        """switchyard invoke switchyard-diabetes --body '{"instances": [[0.04, 0.05]]}' --json""",
+        "switchyard invoke switchyard-diabetes --body 59,2,32.1,101,157,93.2,38,4,4.8598,87",
+        "switchyard invoke switchyard-diabetes --body @rows.csv --json",
         "switchyard invoke switchyard-diabetes --body @rows.csv",
     )
 )

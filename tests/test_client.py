@@ -130,6 +130,13 @@ def test_an_explicit_endpoint_may_be_another_product(tmp_path: Path, serve: Any,
     assert cloud.stack_name == "s"
 
 
+@pytest.mark.parametrize("address", ["garbage", "127.0.0.1:4599", "http://", "ftp://127.0.0.1"])
+def test_an_endpoint_that_is_no_address_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, address: str):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with pytest.raises(UsageError, match="is no address"):
+        connect(Target())
+
+
 def test_an_account_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     cloud = connect(Target(aws=True, region="eu-west-1", stack="prod"))

@@ -408,3 +408,14 @@ def test_a_fail_state_fails_anew_after_a_redrive():
     tree = build_tree(events.events[:-1])
     assert [(state.name, state.status) for state in tree.states] == [("Stop", Status.FAILED)] * 2
     assert tree.error == "Bad"
+
+
+def test_a_killed_script_and_an_injected_fault_are_said():
+    killed = (
+        'AlgorithmError: ExecuteUserScriptError:\nExitCode 137\nErrorMessage "the process printed nothing"\n'
+        "[injected: the fault 'Train model:crash' of the local cloud]"
+    )
+    assert failure_reason(killed) == (
+        "exit code 137, killed: the process printed nothing "
+        "[injected: the fault 'Train model:crash' of the local cloud]"
+    )

@@ -248,6 +248,10 @@ def connect(
         session = boto3.session.Session(profile_name=target.profile, region_name=target.region)
         return Cloud(session, stack_name=target.stack)
     if endpoint_url := os.environ.get("AWS_ENDPOINT_URL"):
+        if urlsplit(endpoint_url).scheme not in {"http", "https"} or not urlsplit(endpoint_url).hostname:
+            raise UsageError(
+                f"AWS_ENDPOINT_URL is {endpoint_url!r}, which is no address: expected http://127.0.0.1:4599 or the like"
+            )
         health = probe(endpoint_url)
         return Cloud(
             preparation.session if preparation and not target.region else _local_session(target.region),

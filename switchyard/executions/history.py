@@ -218,6 +218,10 @@ def failed_state(tree: ExecutionTree) -> StateVisit | None:
     return next((visit for visit in (*failed, *visits) if visit.failures), None)
 
 
+# A process that a signal has ended has this and the signal's number as its exit code.
+_SIGNALLED = 128
+
+
 def failure_reason(cause: str) -> str:
     """Say in a few words what a cause says: causes are often JSON, with the reason somewhere inside.
 
@@ -238,11 +242,17 @@ def failure_reason(cause: str) -> str:
             if isinstance(document.get(key), str) and document[key].strip():
                 text = document[key]
                 break
+    # What a fault of the local cloud has brought about says so at its end.
+    injected = re.search(r"\[injected: .*?\]", text)
     # SageMaker's script mode wraps what the script said last: ErrorMessage "...".
-    if quoted := re.search(r'ErrorMessage "(.*?)"\s*(?:Command|$)', text, flags=re.DOTALL):
+    if quoted := re.search(r'ErrorMessage "(.*?)"\s*(?:Command|\[injected|$)', text, flags=re.DOTALL):
+        code = re.search(r"ExitCode (\d+)", text)
         text = quoted[1].replace("\\n", "\n")
+        if code and int(code[1]) > _SIGNALLED:  # killed: whatever it said last is not why
+            text = f"exit code {code[1]}, killed: {text}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    reason = lines[-1] if lines else ""
+    return reason if injected is None or injected[0] in reason else f"{reason} {injected[0]}"
 
 
 def read_time(value: Any) -> datetime:

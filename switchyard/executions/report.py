@@ -146,6 +146,8 @@ def next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
     """Suggest what to do with a run, each a command and what it is for."""
     state = (result.error or {}).get("state")
     if state:
+        if result.cloud_goes_on and result.status != Status.SUCCEEDED:
+            yield f"switchyard redrive {result.name} --watch", "go on there, once the cause is gone"
         yield f"switchyard logs {result.name} {shlex.quote(state)}", "all that this state logged"
     elif result.cloud_goes_on and result.endpoint_name:
         features = (result.prediction or {}).get("features") or [1.0, 2.0]
