@@ -402,3 +402,23 @@ def test_every_action_taken_from_a_role_is_missed_where_it_is_needed():
     print(f"actions found {dict(found)}")
     assert not missed, "; ".join(missed)
     assert found.keys() == MACHINES.keys()
+
+
+def test_a_contract_is_found_however_the_function_is_written():
+    logical_id, properties = MACHINES["train_and_deploy"]
+    definition = machine("train_and_deploy")
+    for _, steps in states(definition):
+        if "FunctionName" in (parameters := at(definition, steps).get("Parameters", {})):
+            parameters["Payload"] = {"nobody_takes": "this"}
+    written = {
+        name: {"Fn::Sub": f"${{{value['Fn::GetAtt'][0]}.Arn}}"} if "Fn::GetAtt" in value else value
+        for name, value in properties["DefinitionSubstitutions"].items()
+    }
+    assert written != properties["DefinitionSubstitutions"]
+    given = {"logical_id": logical_id, "contracts": CONTRACTS, "template": TEMPLATE}
+    found = check_machine(
+        definition, "train_and_deploy", properties={**properties, "DefinitionSubstitutions": written}, **given
+    )
+    refused = problems("train_and_deploy", definition)
+    assert any("nobody_takes" in str(problem) for problem in refused)
+    assert list(found) == refused

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from switchyard.checks.contracts import read_contracts
 from switchyard.checks.flow import Flow
 from switchyard.checks.permissions import machine_role, needs_of_machine, needs_of_task
+from switchyard.checks.template import stands_for
 from switchyard.problem import Problem
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def check_machine(
     substitutions = properties.get("DefinitionSubstitutions")
     functions = {}
     for name, value in substitutions.items() if isinstance(substitutions, dict) else ():
-        contract = contracts.get(_logical_id(value))
+        contract = contracts.get(stands_for(value))
         if contract is not None:
             functions[f"${{{name}}}"] = contract
     for finding in Flow(functions).follow(definition):
@@ -120,13 +121,3 @@ def _tasks(machine: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]
             yield from _tasks(branch, f"{place}.Branches[{index}]")
         for key in ("ItemProcessor", "Iterator"):
             yield from _tasks(state.get(key), f"{place}.{key}")
-
-
-def _logical_id(value: Any) -> str:
-    """Give the resource that a substitution stands for: `!GetAtt X.Arn`, `!Ref X`."""
-    match value:
-        case {"Fn::GetAtt": [str(name), *_]} | {"Ref": str(name)}:
-            return name
-        case {"Fn::GetAtt": str(text)}:
-            return text.partition(".")[0]
-    return ""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from switchyard.checks.integrations import SYNC, SYNC_2, Integration, find_integration, is_function
 from switchyard.checks.shapes import service_model
+from switchyard.checks.template import stands_for
 from switchyard.suggest import suggest
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def machine_role(logical_id: str, properties: Mapping[str, Any], template: Templ
         # SAM makes a role of the policies that the machine names.
         statements, is_known = _sam_policies(properties.get("Policies"), template)
         return Role(f"the role of {logical_id}", statements, is_known)
-    name = _logical_id(role)
+    name = stands_for(role)
     found = dict(template.resources("AWS::IAM::Role")).get(name)
     if found is None:
         return Role(name or "its role", is_known=False)
@@ -192,7 +193,7 @@ def machine_role(logical_id: str, properties: Mapping[str, Any], template: Templ
     for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
         for _, policy in template.resources(kind):
             roles = [*_list(policy.get("Roles")), policy.get("RoleName")]
-            if any(_logical_id(one) == name for one in roles if one is not None):
+            if any(stands_for(one) == name for one in roles if one is not None):
                 documents.append(policy.get("PolicyDocument"))
     statements = tuple(one for document in documents for one in _statements(document, template))
     return Role(name, statements, is_known and all(isinstance(document, dict) for document in documents))
@@ -332,7 +333,7 @@ class _Where:
 
     def kind(self, text: str) -> str | None:
         """Give the type of the resource that a text stands for."""
-        return self.template.kind(_logical_id(self.value(text)))
+        return self.template.kind(stands_for(self.value(text)))
 
     def resources(self, text: Any) -> tuple[str, ...]:
         """Give the forms that a resource's ARN may have in a policy."""
@@ -341,7 +342,7 @@ class _Where:
         value = self.value(text)
         if isinstance(value, str):
             return (re.sub(r"\$\{[^}]*\}", _ANY, value),) if value.startswith("arn:") else (_ANY,)
-        name = _logical_id(value)
+        name = stands_for(value)
         known = _written(value, self.template)
         forms = [f"<{name}.Arn>" if name else known]
         properties = next((found for kind, found in _named(name, self.template) if kind), None)
@@ -394,7 +395,7 @@ def _sam_policies(policies: Any, template: Template) -> tuple[tuple[Statement, .
         if isinstance(policy, dict) and "Statement" in policy:
             statements += _statements(policy, template)
         elif isinstance(policy, dict) and isinstance(policy.get("LambdaInvokePolicy"), dict):
-            function = _logical_id(policy["LambdaInvokePolicy"].get("FunctionName"))
+            function = stands_for(policy["LambdaInvokePolicy"].get("FunctionName"))
             resource = f"<{function}.Arn>" if function else _ANY
             statements.append(Statement(("lambda:InvokeFunction",), (resource,)))
         else:
@@ -437,17 +438,6 @@ def _reference(name: str, template: Template) -> str:
     ):
         return f"<{name}.Arn>"
     return _ANY
-
-
-def _logical_id(value: Any) -> str:
-    match value:
-        case {"Fn::GetAtt": [str(name), *_]} | {"Ref": str(name)}:
-            return name
-        case {"Fn::GetAtt": str(text)}:
-            return text.partition(".")[0]
-        case {"Fn::Sub": str(text)} if match_ := re.fullmatch(r"\$\{([^}.]*)(?:\.Arn)?\}", text):
-            return str(match_[1])
-    return ""
 
 
 def _list(value: Any) -> list[Any]:

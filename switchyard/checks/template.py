@@ -85,6 +85,18 @@ def read_template(project: Project) -> Template | list[Problem]:
     return Template(document)
 
 
+def stands_for(value: Any) -> str:
+    """Give the logical id that a value stands for (`!GetAtt X.Arn`, `!Ref X`, `!Sub ${X.Arn}`); "" for none."""
+    match value:
+        case {"Fn::GetAtt": [str(name), *_]} | {"Ref": str(name)}:
+            return name
+        case {"Fn::GetAtt": str(text)}:
+            return text.partition(".")[0]
+        case {"Fn::Sub": str(text)} if match_ := re.fullmatch(r"\$\{([^}.]*)(?:\.Arn)?\}", text):
+            return str(match_[1])
+    return ""
+
+
 def check_template(project: Project, template: Template) -> list[Problem]:
     """Check handlers, definitions, substitutions, and the SAM transform.
 
