@@ -320,18 +320,11 @@ def publish(
     from dataclasses import asdict
 
     from switchyard.project import Project
-    from switchyard.publishing.publish import publish as publish_recipes
+    from switchyard.publishing.publish import publish_to
 
     project = Project.find()
     cloud = connect(context.obj)
-    published = publish_recipes(
-        project,
-        s3=cloud.client("s3"),
-        artifact_bucket=cloud.output("ArtifactBucketName"),
-        data_bucket=cloud.output("DataBucketName"),
-        region=cloud.region,
-        recipes=recipes or None,
-    )
+    published = publish_to(cloud, project, recipes or None)
     if as_json:
         print_json({"published": [asdict(one) for one in published]})
         return

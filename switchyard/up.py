@@ -15,7 +15,7 @@ from switchyard.aws.client import connect_local
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import ChildCloud, RunningCloud, find_cloud, find_home, free_port, kept_up, probe, start_cloud
 from switchyard.project import Project
-from switchyard.publishing.publish import publish
+from switchyard.publishing.publish import publish_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,14 +106,7 @@ def _publish(console: Console, cloud: Cloud, project: Project) -> None:
     """Publish the recipes, so that executions can start at once; a broken one does not stop the cloud."""
     for name in project.recipe_names():
         try:
-            publish(
-                project,
-                s3=cloud.client("s3"),
-                artifact_bucket=cloud.output("ArtifactBucketName"),
-                data_bucket=cloud.output("DataBucketName"),
-                region=cloud.region,
-                recipes=[name],
-            )
+            publish_to(cloud, project, [name])
         except SwitchyardError as error:
             console.print(Text(f"  recipe {name} is not published: {error}", style="yellow"), soft_wrap=True)
         else:

@@ -268,16 +268,9 @@ class _Site:
         return {name: state for name, state in states_of(self.definition) if state["Type"] == "Task"}
 
     def publish(self, *names: str) -> None:
-        from switchyard.publishing.publish import publish
+        from switchyard.publishing.publish import publish_to
 
-        publish(
-            self.project,
-            s3=self.cloud.client("s3"),
-            artifact_bucket=self.cloud.output("ArtifactBucketName"),
-            data_bucket=self.cloud.output("DataBucketName"),
-            region=self.cloud.region,
-            recipes=names,
-        )
+        publish_to(self.cloud, self.project, names)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def permissions_of_run(name: str, progress: Progress) -> tuple[dict[str, Any], b
     tuple
         The report, and whether the run ended well.
     """
-    from switchyard.publishing.publish import publish
+    from switchyard.publishing.publish import publish_to
     from switchyard.recipes.loading import find_recipe
 
     project = Project.find()
@@ -67,14 +67,7 @@ def permissions_of_run(name: str, progress: Progress) -> tuple[dict[str, Any], b
             with progress.step("Start a local cloud"):
                 cloud = connect_local(child.wait_until_ready())
             with progress.step(f"Publish recipe {recipe.name}, its code and data"):
-                publish(
-                    project,
-                    s3=cloud.client("s3"),
-                    artifact_bucket=cloud.output("ArtifactBucketName"),
-                    data_bucket=cloud.output("DataBucketName"),
-                    region=cloud.region,
-                    recipes=[recipe.name],
-                )
+                publish_to(cloud, project, [recipe.name])
             machine = cloud.output(f"{WORKFLOW}StateMachineArn")
             arn, _ = start_execution(cloud, machine, new_name(recipe.name), {"recipe": recipe.name})
             result = follow_to_result(cloud, arn, progress=progress, stop_on_interrupt=True)

@@ -264,21 +264,15 @@ def _publish(
     progress: Progress,
 ) -> dict[str, Any]:
     """Put recipe, code and data into the buckets, and give the run's input."""
-    from switchyard.publishing.publish import publish, upload_data
+    from switchyard.publishing.publish import publish_to, upload_data
 
-    s3, data_bucket = cloud.client("s3"), cloud.output("DataBucketName")
     document: dict[str, Any] = {"recipe": recipe.name}
     with progress.step(f"Publish recipe {recipe.name}, its code and data"):
-        publish(
-            project,
-            s3=s3,
-            artifact_bucket=cloud.output("ArtifactBucketName"),
-            data_bucket=data_bucket,
-            region=cloud.region,
-            recipes=[recipe.name],
-        )
+        publish_to(cloud, project, [recipe.name])
         if data is not None:
-            document["data"] = upload_data(recipe, data, s3=s3, data_bucket=data_bucket)
+            document["data"] = upload_data(
+                recipe, data, s3=cloud.client("s3"), data_bucket=cloud.output("DataBucketName")
+            )
     if overrides:
         document["overrides"] = overrides
     return document

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from switchyard.errors import ImageError, RecipeError
 from switchyard.problem import Problem
@@ -52,6 +52,32 @@ class Published:
     code_uri: str
     data_uri: str | None
     uploaded: tuple[str, ...]
+
+
+class Stack(Protocol):
+    """A deployed stack, as far as publishing needs it."""
+
+    @property
+    def region(self) -> str:
+        """The region's code."""
+
+    def client(self, service: str) -> Any:
+        """Give the client of a service."""
+
+    def output(self, name: str) -> str:
+        """Give one of its outputs."""
+
+
+def publish_to(stack: Stack, project: Project, recipes: Iterable[str] | None = None) -> list[Published]:
+    """Publish recipes to the buckets that a stack has; see `publish`."""
+    return publish(
+        project,
+        s3=stack.client("s3"),
+        artifact_bucket=stack.output("ArtifactBucketName"),
+        data_bucket=stack.output("DataBucketName"),
+        region=stack.region,
+        recipes=recipes,
+    )
 
 
 def publish(
