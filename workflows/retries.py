@@ -10,6 +10,14 @@ from __future__ import annotations
 
 from workflows.steps import Retry
 
+_SAGEMAKER_BACK_OFF = {
+    "interval_seconds": 2,
+    "backoff_rate": 2.0,
+    "max_attempts": 5,
+    "max_delay_seconds": 60,
+    "jitter_strategy": "FULL",
+}
+
 # SageMaker is throttling us, or has a fault of its own. Step Functions gives both this one name, and requests
 # that SageMaker refuses too, so a refused one is repeated as well: the price is a minute at most, hence the
 # few attempts. FULL jitter, because runs that were throttled together must not come back together.
@@ -20,21 +28,13 @@ from workflows.steps import Retry
 # created twice and nothing left behind.
 SAGEMAKER_FAULTS = Retry(
     error_equals=["SageMaker.AmazonSageMakerException"],
-    interval_seconds=2,
-    backoff_rate=2.0,
-    max_attempts=5,
-    max_delay_seconds=60,
-    jitter_strategy="FULL",
+    **_SAGEMAKER_BACK_OFF,
 )
 
 # The same through the aws-sdk integration, which has a name of its own for them.
 SAGEMAKER_SDK_FAULTS = Retry(
     error_equals=["SageMaker.SageMakerException"],
-    interval_seconds=2,
-    backoff_rate=2.0,
-    max_attempts=5,
-    max_delay_seconds=60,
-    jitter_strategy="FULL",
+    **_SAGEMAKER_BACK_OFF,
 )
 
 # The account's quota for an instance type is used up. Other jobs have to end first, which takes minutes or
