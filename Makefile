@@ -3,6 +3,7 @@
 # make test-image  passes the training code's tests on the versions of SageMaker's image
 # make lint    everything that CI checks beside the tests
 # make bench   measures it against plain scripts
+# make console builds the console's page anew (after a change in web/ or switchyard/console/schema.py; needs Node)
 # make render  writes workflows/*.asl.json anew (after a change in workflows/*.py)
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-image lint format bench docs render author schema clean
+.PHONY: help run up test test-image lint format bench docs render author schema console clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -64,10 +65,14 @@ schema: .venv/.ready
 	$(BIN)/python -m switchyard.recipes.schema > recipes/schema.json
 	$(BIN)/python lambdas/contracts.py
 
+console: .venv/.ready web/node_modules/.ready
+	$(BIN)/python -m switchyard.console.schema | npm --prefix web run --silent types
+	npm --prefix web run --silent build
+
 author: .venv-author/.ready
 
 clean:
-	rm -rf .venv .venv-author .venv-sam .venv-checkov .venv-image .switchyard
+	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .switchyard
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -109,4 +114,9 @@ clean:
 	@$(PYTHON) -m venv .venv-image
 	@$(IMAGE)/python $(INSTALL) '$(PIP)'
 	@$(IMAGE)/python $(INSTALL) --constraint constraints-image.txt --group image
+	@touch $@
+
+web/node_modules/.ready: web/package.json web/package-lock.json
+	@echo "Installing what the console's page is built with ..."
+	@npm --prefix web ci --silent
 	@touch $@
