@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from switchyard.states_language import flow_problems
@@ -121,21 +122,31 @@ def encode_every_output() -> None:
 
 
 def page_and_reverse_history() -> None:
-    """GetExecutionHistory ignores maxResults, nextToken and reverseOrder."""
+    """GetExecutionHistory ignores maxResults, nextToken and reverseOrder, and copies the whole history each time.
+
+    With pages, a copy for each of them makes a history of 25,000 events, Step Functions' limit, take half a minute.
+    An event is never changed once it is in the list, so that a page of it can be written down as it is.
+    """
     from moto.stepfunctions.responses import StepFunctionResponse
 
     def get_execution_history(self: Any) -> Any:
-        from moto.core.responses import ActionResult
-
-        history = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
-        events = history["events"]
-        if self._get_bool_param("reverseOrder"):
-            events = events[::-1]
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        worker = execution.exec_worker
+        events = [] if worker is None or worker.env is None else worker.env.event_manager._history_event_list
+        total = len(events)  # more may come meanwhile
         start = int(self._get_param("nextToken") or 0)
-        end = start + min(int(self._get_param("maxResults") or 1000), 1000)
-        page = {"events": events[start:end]}
-        if end < len(events):
+        end = min(start + min(int(self._get_param("maxResults") or 1000), 1000), total)
+        if self._get_bool_param("reverseOrder"):
+            chosen = events[total - end : total - start][::-1]
+        else:
+            chosen = events[start:end]
+        page: dict[str, Any] = {"events": [_with_seconds(event) for event in chosen]}
+        if end < total:
             page["nextToken"] = str(end)
-        return ActionResult(page)
+        return 200, {}, json.dumps(page)
 
     StepFunctionResponse.get_execution_history = get_execution_history
+
+
+def _with_seconds(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "timestamp": datetime.fromisoformat(event["timestamp"]).timestamp()}
