@@ -136,10 +136,8 @@ def page_and_reverse_history() -> None:
         total = len(events)  # more may come meanwhile
         start = int(self._get_param("nextToken") or 0)
         end = min(start + min(int(self._get_param("maxResults") or 1000), 1000), total)
-        if self._get_bool_param("reverseOrder"):
-            chosen = events[total - end : total - start][::-1]
-        else:
-            chosen = events[start:end]
+        from_the_end = events[total - end : total - start][::-1]
+        chosen = from_the_end if self._get_bool_param("reverseOrder") else events[start:end]
         page: dict[str, Any] = {"events": [_with_seconds(event) for event in chosen]}
         if end < total:
             page["nextToken"] = str(end)
