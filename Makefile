@@ -1,5 +1,6 @@
 # make run     trains, checks, transforms, deploys and predicts: the recipe `diabetes`, on this machine
 # make test    passes the tests
+# make test-page   passes the tests of the console's page, and sees that its build is up to date (needs Node)
 # make test-image  passes the training code's tests on the versions of SageMaker's image
 # make lint    everything that CI checks beside the tests
 # make bench   measures it against plain scripts
@@ -9,6 +10,8 @@
 PYTHON ?= python3
 RECIPE ?= diabetes
 ARGS ?=
+# `required` fails the console's browser tests where there is no Chromium; otherwise they are skipped there.
+BROWSER ?= if-found
 BIN := .venv/bin
 AUTHOR := .venv-author/bin
 SAM := .venv-sam/bin
@@ -19,7 +22,7 @@ PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-image lint format bench docs render author schema console clean
+.PHONY: help run up test test-image lint format bench docs render author schema console test-page environments clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -31,12 +34,18 @@ up: .venv/.ready
 	@$(BIN)/switchyard up $(ARGS)
 
 test: .venv/.ready-dev
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@SWITCHYARD_BROWSER=$(BROWSER) $(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-image: .venv-image/.ready
 	@$(IMAGE)/python -m pytest -q tests/training_code
 
-bench: .venv/.ready
+test-page: console
+	npm --prefix web run --silent lint
+	npm --prefix web run --silent test
+	@git diff --exit-code --stat -- switchyard/console/static web/src/api/types.ts || \
+		{ echo "The console's build is not what is committed: run make console and commit what it changes."; exit 1; }
+
+bench: .venv/.ready-dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready
@@ -70,6 +79,8 @@ console: .venv/.ready web/node_modules/.ready
 	npm --prefix web run --silent build
 
 author: .venv-author/.ready
+
+environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready .venv-image/.ready web/node_modules/.ready
 
 clean:
 	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .switchyard
