@@ -55,6 +55,7 @@ class Cloud:
         self.endpoint_url = endpoint_url
         self.is_switchyard = is_switchyard
         self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()
 
     @property
     def is_local(self) -> bool:
@@ -73,11 +74,13 @@ class Cloud:
         return self.endpoint_url or f"AWS, region {self.session.region_name or '(none set)'}"
 
     def client(self, service: str) -> Any:
-        """Give the client of a service; the same one each time."""
-        if service not in self._clients:
-            config = _local_config() if self.is_local else _aws_config()
-            self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url, config=config)
-        return self._clients[service]
+        """Give the client of a service; the same one each time, and in every thread."""
+        # Clients are for all threads; the session that makes them is not.
+        with self._making:
+            if service not in self._clients:
+                config = _local_config() if self.is_local else _aws_config()
+                self._clients[service] = self.session.client(service, endpoint_url=self.endpoint_url, config=config)
+            return self._clients[service]
 
     @cached_property
     def outputs(self) -> dict[str, str]:
