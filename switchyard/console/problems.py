@@ -1,0 +1,54 @@
+"""Says why a request was refused, in the words that the command line would use."""
+
+from __future__ import annotations
+
+import tempfile
+import traceback
+from http import HTTPStatus
+
+from switchyard.aws.errors import explain
+from switchyard.console.schema import Problem
+from switchyard.errors import SwitchyardError, UsageError
+
+
+class RequestError(SwitchyardError):
+    """When a request cannot be answered; says with which HTTP status.
+
+    Parameters
+    ----------
+    status
+        404 for what is not there, 409 for what cannot be done now, 502 when the cloud is away ...
+    detail
+        What was wrong, and what to do next.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+def problem(status: int, detail: str) -> Problem:
+    """Describe a refusal."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Describe an error: what the user gave (400), what the cloud refused (502), or a bug of ours (500)."""
+    if isinstance(error, RequestError):
+        return problem(error.status, str(error))
+    known = error if isinstance(error, SwitchyardError) else explain(error)
+    if known is None:
+        return problem(500, _describe_bug(error))
+    # What boto3 says is the cloud's doing, also when the command line would blame its options.
+    return problem(400 if isinstance(error, UsageError) else 502, str(known))
+
+
+def _describe_bug(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="switchyard-console-", suffix=".traceback", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return (
+        f"this is a bug in Switchyard: {type(error).__name__}: {error}. "
+        f"Its traceback is in {file.name}; please report it."
+    )
