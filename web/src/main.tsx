@@ -1,5 +1,9 @@
 import { render } from "preact";
+import { App } from "./app";
+import { reportInDocument } from "./report";
+import { applyStoredTheme } from "./shell/theme";
 import "./styles/console.css";
 
+applyStoredTheme();
 const root = document.getElementById("app");
-if (root) render(<p>Switchyard</p>, root);
+if (root) render(<App report={reportInDocument()} />, root);

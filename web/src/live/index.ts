@@ -1,0 +1,2 @@
+export type { ConnectionState } from "./connection";
+export { useConnectionState, useLive, type LiveValue } from "./useLive";

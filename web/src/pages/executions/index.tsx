@@ -1,0 +1,5 @@
+import { PageHeader } from "../../ui";
+
+export function ExecutionsPage() {
+  return <PageHeader title="Executions" />;
+}

@@ -1,0 +1,5 @@
+import { PageHeader } from "../../ui";
+
+export function StartPage() {
+  return <PageHeader title="Start execution" />;
+}

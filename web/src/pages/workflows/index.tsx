@@ -1,0 +1,5 @@
+import { PageHeader } from "../../ui";
+
+export function WorkflowsPage() {
+  return <PageHeader title="Workflows" />;
+}

@@ -1,0 +1,23 @@
+import type { Target } from "../api/types";
+import { useConnectionState } from "../live";
+
+/** What is wrong with the server or the cloud, said at the top of each page as long as it is so. */
+export function Banners({ target }: { target: Target | undefined }) {
+  const isLost = useConnectionState() === "lost";
+  return (
+    <div class="banners" role="status">
+      {isLost ? (
+        <p class="banner banner-bad">
+          The console's server does not answer; trying again. What is shown here may be out of date.
+        </p>
+      ) : null}
+      {!isLost && target && !target.is_up ? (
+        <p class="banner">
+          {target.name} does not answer{target.problem ? `: ${target.problem}` : "."}{" "}
+          {target.problem && !/[.!?]$/.test(target.problem) ? "." : ""} Past runs can be read; nothing can be
+          started.
+        </p>
+      ) : null}
+    </div>
+  );
+}

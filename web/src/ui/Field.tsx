@@ -1,0 +1,47 @@
+import type { ComponentChildren, VNode } from "preact";
+import { useId } from "preact/hooks";
+
+/** What the control takes over, so that its label, description and error belong to it. */
+export interface ControlAttributes {
+  id: string;
+  "aria-describedby": string | undefined;
+  "aria-invalid": true | undefined;
+}
+
+export interface FieldProps {
+  label: ComponentChildren;
+  description?: ComponentChildren;
+  /** What is wrong with the value; shown and read with the control. */
+  error?: string | null | undefined;
+  /** Gives the control: `{(attributes) => <input {...attributes} />}`. */
+  children: (attributes: ControlAttributes) => VNode;
+}
+
+export function Field({ label, description, error, children }: FieldProps) {
+  const id = useId();
+  const describedBy = [description ? `${id}-about` : "", error ? `${id}-error` : ""]
+    .filter(Boolean)
+    .join(" ");
+  return (
+    <div class={`field${error ? " field-wrong" : ""}`}>
+      <label class="field-label" for={id}>
+        {label}
+      </label>
+      {description ? (
+        <p class="field-about" id={`${id}-about`}>
+          {description}
+        </p>
+      ) : null}
+      {children({
+        id,
+        "aria-describedby": describedBy || undefined,
+        "aria-invalid": error ? true : undefined,
+      })}
+      {error ? (
+        <p class="field-error" id={`${id}-error`}>
+          {error}
+        </p>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,18 @@
+export { Button, ButtonLink, ExternalLink } from "./Button";
+export { Card, Facts } from "./Card";
+export { CopyButton } from "./CopyButton";
+export { Dialog } from "./Dialog";
+export { Field, type ControlAttributes } from "./Field";
+export { Caret, JsonTree } from "./json/JsonTree";
+export { JsonDiff } from "./json/JsonDiff";
+export { Empty, ErrorBox, Loading } from "./Messages";
+export { PageHeader } from "./PageHeader";
+export { GlyphPath, StatusGlyph, StatusMark } from "./StatusMark";
+export { statusTone, statusWord, type Tone } from "./status";
+export { Tabs, type Tab } from "./Tabs";
+export { Duration, None, Time } from "./Time";
+export { absoluteText, durationText, relativeText } from "./timeText";
+export { useNow } from "./useNow";
+export { useQuery } from "./useQuery";
+export { useVirtualRows, type VirtualRows } from "./virtual";
+export { VirtualList } from "./VirtualList";
