@@ -18,6 +18,12 @@ def recorded(name: str) -> list[dict[str, Any]]:
     return events
 
 
+def recorded_definition(name: str) -> dict[str, Any]:
+    """The definition of the state machine that a recorded execution is of."""
+    path = HISTORIES / f"{name}.asl.json"
+    return json.loads(path.read_text()) if path.is_file() else DEFINITION
+
+
 def tree_of(name: str, *, until: str | None = None) -> ExecutionTree:
     events = recorded(name)
     if until is not None:

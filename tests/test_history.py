@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.histories import DEFINITION as MAP_DEFINITION
+from benchmarks.histories import long_history
+from switchyard.executions.causes import logged_traceback, traceback_lines
 from switchyard.executions.history import (
+    HistoryBuilder,
     Status,
     build_tree,
     failed_state,
@@ -13,7 +20,7 @@ from switchyard.executions.history import (
     find_in_states,
     read_time,
 )
-from tests.recorded import DEFINITION, Events, recorded, tree_of
+from tests.recorded import DEFINITION, Events, recorded, recorded_definition, tree_of
 
 
 def visit(tree: Any, name: str) -> Any:
@@ -419,3 +426,375 @@ def test_a_killed_script_and_an_injected_fault_are_said():
         "exit code 137, killed: the process printed nothing "
         "[injected: the fault 'Train model:crash' of the local cloud]"
     )
+
+
+# Event by event
+
+RECORDED = ("deployed", "training_failed", "branch_failed", "stopped", "map_retried_redriven", "parallel_retried")
+
+
+def built(name: str, *, until: int | None = None) -> HistoryBuilder:
+    builder = HistoryBuilder(recorded_definition(name))
+    builder.add(event for event in recorded(name) if until is None or event["id"] <= until)
+    return builder
+
+
+def snapshot(builder: HistoryBuilder) -> Any:
+    events = {number: builder.visit_of(number) for number in builder.events}
+    return builder.tree, builder.visits, events, builder.is_complete
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_building_event_by_event_is_building_at_once(name: str):
+    one_by_one = HistoryBuilder(recorded_definition(name))
+    for event in recorded(name):
+        assert one_by_one.add([event]) == [event["id"]]
+        assert one_by_one.add([event]) == []
+    assert snapshot(one_by_one) == snapshot(built(name))
+    assert one_by_one.is_complete
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_each_event_of_a_state_has_its_visit_which_is_the_event_that_entered_it(name: str):
+    builder = built(name)
+    for number, event in builder.events.items():
+        if "stateEnteredEventDetails" in event:
+            visit_ = builder.visits[builder.visit_of(number) or 0]
+            assert visit_.name == event["stateEnteredEventDetails"]["name"]
+            assert visit_.id == number
+        elif "stateExitedEventDetails" in event:
+            assert builder.visits[builder.visit_of(number)].name == event["stateExitedEventDetails"]["name"]
+        elif event["type"].startswith("Execution"):
+            assert builder.visit_of(number) is None
+        else:
+            assert builder.visits[builder.visit_of(number)].id < number
+
+
+def test_only_what_has_changed_is_told():
+    events = recorded("deployed")
+    builder = HistoryBuilder(DEFINITION)
+    builder.add(events[:10])
+    assert [visit.name for visit in builder.take_changed()] == ["Prepare run", "Is the data split?", "Split data"]
+    assert builder.take_changed() == []
+    builder.add(events[10:14])
+    assert [visit.name for visit in builder.take_changed()] == ["Split data"]
+
+
+def test_an_event_that_comes_late_takes_its_place():
+    events = recorded("map_retried_redriven")
+    late = HistoryBuilder(recorded_definition("map_retried_redriven"))
+    late.add(events[:40] + events[41:90])
+    assert not late.is_complete
+    late.add(events[40:41] + events[90:])
+    assert snapshot(late) == snapshot(built("map_retried_redriven"))
+
+
+def test_a_history_that_misses_events_is_not_complete():
+    events = recorded("deployed")
+    for missing in (0, 1, 30, len(events) - 1):
+        builder = HistoryBuilder(DEFINITION)
+        builder.add(events[:missing] + events[missing + 1 :])
+        assert not builder.is_complete
+    assert built("deployed").is_complete
+    assert not built("map_retried_redriven", until=134).is_complete
+
+
+# Attempts
+
+
+def test_each_attempt_has_its_start_its_end_and_its_error():
+    wait = visit(built("deployed").tree, "Wait for endpoint")
+    assert len(wait.attempts) == wait.retries + 1
+    assert [attempt.error for attempt in wait.attempts] == ["EndpointNotReady"] * wait.retries + [None]
+    ends = [wait.entered_at, *(attempt.ended_at for attempt in wait.attempts)]
+    for before, attempt, end in zip(ends, wait.attempts, ends[1:], strict=False):
+        assert before <= attempt.started_at <= end <= wait.exited_at
+
+
+def test_a_state_that_is_no_task_has_one_attempt():
+    split = visit(built("deployed").tree, "Is the data split?")
+    assert [(attempt.started_at, attempt.ended_at) for attempt in split.attempts] == [
+        (split.entered_at, split.exited_at)
+    ]
+
+
+def test_what_fails_before_it_begins_is_an_attempt_too():
+    history = Events()
+    history.add("ExecutionStarted")
+    history.add("TaskStateEntered", name="Call")
+    history.add("EvaluationFailed", error="States.QueryEvaluationError", cause="no such field", state="Call")
+    call = visit(build_tree(history.events), "Call")
+    (attempt,) = call.attempts
+    assert (attempt.started_at, attempt.error, attempt.cause) == (
+        call.entered_at,
+        "States.QueryEvaluationError",
+        "no such field",
+    )
+    assert call.status is Status.FAILED
+
+
+def test_an_attempt_that_was_stopped_is_none_that_succeeded():
+    transform = visit(built("branch_failed").tree, "Transform test data")
+    assert [attempt.is_aborted for attempt in transform.attempts] == [True]
+    assert transform.attempts[-1].ended_at == transform.exited_at
+
+
+# Parallels and Maps that are retried, nested and redriven, as they were recorded
+
+
+def places(builder: HistoryBuilder, name: str) -> list[tuple[Any, ...]]:
+    return [(v.parent, v.branch, v.attempt, v.order) for v in builder.visits.values() if v.name == name]
+
+
+def test_a_parallel_that_was_retried_tells_of_each_attempt():
+    builder = built("parallel_retried")
+    both = visit(builder.tree, "Both")
+    assert [both.status, both.retries] == [Status.CAUGHT, 2]
+    assert [attempt.error for attempt in both.attempts] == ["Ssm.ParameterNotFoundException"] * 3
+    assert places(builder, "Bad") == [(both.id, 1, attempt, 0) for attempt in (1, 2, 3)]
+    assert len(list(builder.tree.visits())) == 4
+    assert len(builder.visits) == 8
+
+
+def test_the_items_of_a_map_in_a_map_that_is_retried_and_redriven():
+    builder = built("map_retried_redriven")
+    each = visit(builder.tree, "Each")
+    assert [each.status, each.retries, each.redrives, each.length] == [Status.SUCCEEDED, 0, 1, 3]
+    assert [attempt.error is None for attempt in each.attempts] == [False, False, True]
+    assert places(builder, "Ask") == [
+        (each.id, 1, 1, 2),
+        (each.id, 0, 1, 2),
+        (each.id, 2, 1, 2),
+        (each.id, 1, 2, 2),
+        (each.id, 0, 2, 2),
+        (each.id, 2, 2, 2),
+    ]
+    assert [branch.index for branch in each.branches] == [0, 1, 2]
+    for branch in each.branches:
+        assert [state.name for state in branch.states] == ["Note", "Inner", "Ask"]
+        assert {state.status for state in branch.states} == {Status.SUCCEEDED}
+        inner = branch.states[1]
+        assert [[state.name for state in item.states] for item in inner.branches] == [["Square"], ["Square"]]
+        assert inner.length == 2
+    redriven = [state for branch in each.branches for state in branch.states if state.redrives]
+    assert [(state.name, state.branch) for state in redriven] == [("Ask", 1), ("Ask", 2)]
+    assert redriven[0].first_entered_at < redriven[0].entered_at
+
+
+def test_a_map_whose_item_fails_fails_but_not_the_parallel_around_it():
+    history = Events()
+    history.add("ExecutionStarted")
+    history.add("ParallelStateEntered", name="Both")
+    started = history.add("ParallelStateStarted")
+    history.add("PassStateEntered", after=started, name="Aside")
+    aside = len(history.events)
+    history.add("MapStateEntered", after=started, name="Each")
+    history.add("MapStateStarted", length=1)
+    history.add("MapIterationStarted", name="Each", index=0)
+    history.add("TaskStateEntered", name="Call")
+    history.add("TaskScheduled", resourceType="lambda", resource="invoke")
+    failed = history.add("TaskFailed", error="Boom", cause="why")
+    history.add("MapIterationFailed", after=failed, name="Each", index=0)
+    history.add("MapStateFailed", after=failed)
+    tree = build_tree(history.events)
+    assert visit(tree, "Each").status is Status.FAILED
+    assert [failure.error for failure in visit(tree, "Each").failures] == ["Boom"]
+    assert visit(tree, "Both").status is Status.RUNNING
+    assert visit(tree, "Aside").status is Status.RUNNING
+    history.add("MapStateExited", after=failed, name="Each")
+    history.add("PassStateExited", after=aside, name="Aside")
+    history.add("ParallelStateSucceeded", after=aside)
+    history.add("ParallelStateExited", after=aside, name="Both")
+    tree = build_tree(history.events)
+    assert [visit(tree, name).status for name in ("Both", "Each", "Aside")] == [
+        Status.SUCCEEDED,
+        Status.CAUGHT,
+        Status.SUCCEEDED,
+    ]
+
+
+def test_a_map_that_will_be_retried_says_so():
+    builder = built("map_retried_redriven", until=68)
+    assert visit(builder.tree, "Each").status is Status.RETRYING
+    assert visit(builder.tree, "Each").is_open
+
+
+def test_a_distributed_map_knows_its_map_run():
+    each = visit(built("distributed").tree, "Each")
+    assert ":mapRun:" in each.map_run
+    assert [each.status, each.length, each.branches] == [Status.SUCCEEDED, 3, []]
+
+
+def test_a_map_run_that_fails_says_why():
+    history = Events()
+    history.add("ExecutionStarted")
+    history.add("MapStateEntered", name="Each")
+    history.add("MapStateStarted", length=0)
+    history.add("MapRunStarted", mapRunArn="arn:aws:states:eu-west-1:123456789012:mapRun:m/Each:1")
+    history.add("MapRunFailed", error="States.ExceedToleratedFailureThreshold", cause="too many")
+    history.add("MapStateFailed")
+    history.add("ExecutionFailed", error="States.ExceedToleratedFailureThreshold", cause="too many")
+    tree = build_tree(history.events)
+    each = visit(tree, "Each")
+    assert [each.status, len(each.failures), each.failures[0].cause] == [Status.FAILED, 1, "too many"]
+    assert failed_state(tree).name == "Each"
+
+
+def test_a_history_as_long_as_aws_lets_it_be():
+    builder = HistoryBuilder(MAP_DEFINITION)
+    builder.add(long_history())
+    assert 24_900 < len(builder.events) <= 25_000
+    assert builder.is_complete
+    each = visit(builder.tree, "Score each store")
+    assert [each.length, len(each.branches)] == [2000, 2000]
+    assert len(builder.visits) == 3 + 3 * 2000
+    assert {state.status for state in builder.tree.visits()} == {Status.SUCCEEDED}
+
+
+# Whatever a history says
+
+KINDS = [
+    *sorted({event["type"] for name in RECORDED for event in recorded(name)}),
+    "ExecutionPaused", "MapRunStarted", "MapRunFailed", "MapRunRedriven", "MapIterationAborted", "MapStateAborted",
+    "ParallelStateAborted", "LambdaFunctionScheduled", "LambdaFunctionFailed", "ActivityScheduled", "EvaluationFailed",
+    "WaitStateEntered", "WaitStateAborted", "SomethingNew", "",
+]  # fmt: skip
+names = st.sampled_from(["A", "B", "C"])
+details = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": names | st.none() | st.integers(),
+        "index": st.integers(-1, 3) | st.text(max_size=2) | st.none(),
+        "length": st.integers(0, 3) | st.floats(),
+        "input": st.just("{}") | st.dictionaries(st.text(max_size=1), st.none(), max_size=1),
+        "output": st.text(max_size=3),
+        "error": st.sampled_from(["Boom", "States.Timeout"]) | st.none(),
+        "cause": st.sampled_from(["why", '{"errorMessage": 1}', "[" * 100_000]),
+        "redriveCount": st.integers() | st.text(max_size=2),
+        "resource": st.just("createTrainingJob.sync") | st.integers(),
+        "resourceType": st.just("sagemaker") | st.none(),
+        "parameters": st.sampled_from(["{", "[]", '{"TrainingJobName": 1}', "[" * 100_000]),
+    },
+)
+invented = st.builds(
+    lambda id_, before, kind, at, more: {
+        "id": id_, "previousEventId": before, "type": kind, "timestamp": at, "someEventDetails": more
+    },
+    st.integers(-1, 40) | st.text(max_size=1) | st.none(),
+    st.integers(-1, 40) | st.none(),
+    st.sampled_from(KINDS),
+    st.integers(0, 10**9) | st.floats() | st.text(max_size=3) | st.none(),
+    details | st.text(max_size=1) | st.none(),
+)  # fmt: skip
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
+    """A recorded history that breaks off, lacks events or has them out of order; or one that was made up."""
+    name = draw(st.sampled_from(RECORDED))
+    events: list[Any] = draw(
+        st.one_of(
+            st.integers(0, len(recorded(name))).map(lambda length: recorded(name)[:length]),
+            st.lists(st.sampled_from(recorded(name)), max_size=60),
+            st.lists(invented, max_size=40),
+        )
+    )
+    return recorded_definition(name) if draw(st.booleans()) else {}, events
+
+
+@given(damaged(), st.data())
+def test_any_history_makes_a_tree_the_same_one_however_it_is_read(
+    history: tuple[dict[str, Any], list[Any]], data: st.DataObject
+):
+    definition, events = history
+    at_once = HistoryBuilder(definition)
+    at_once.add(events)
+    bit_by_bit = HistoryBuilder(definition)
+    cut = data.draw(st.integers(0, len(events)))
+    bit_by_bit.add(events[:cut])
+    bit_by_bit.add(events[cut:])
+    # Comparing texts: a time or a value that is no number is not equal to itself.
+    assert repr(snapshot(bit_by_bit)) == repr(snapshot(at_once))
+    tree = at_once.tree
+    assert len(list(tree.visits())) <= len(at_once.visits) <= len(events)
+    failed = failed_state(tree)
+    assert failed is None or failed in list(tree.visits())
+    if not tree.is_open and at_once.events[max(at_once.events)]["type"].startswith("Execution"):
+        assert not any(state.is_open for state in tree.visits())
+    for state in tree.visits():
+        assert state.seconds() >= 0
+        assert state.is_open or state.exited_at is not None
+        assert failure_reason(state.failures[-1].cause if state.failures else "") is not None
+        assert [state.job, state.function, state.endpoint] != []
+
+
+@pytest.mark.parametrize(
+    "definition", [{"States": 1}, {"States": {"A": 1}}, {"States": {"A": {"Branches": [1]}}}, [], 1]
+)
+def test_a_definition_that_is_none_is_done_without(definition: Any):
+    events = recorded("branch_failed")
+    assert build_tree(events, definition).status is Status.FAILED
+
+
+def test_a_retry_that_is_none_is_done_without():
+    for retry in (1, [1], [{"ErrorEquals": 1}], [{"ErrorEquals": ["States.ALL"], "MaxAttempts": "many"}]):
+        definition = {"States": {"Wait for endpoint": {"Retry": retry}}}
+        assert visit(build_tree(recorded("deployed"), definition), "Wait for endpoint").status is Status.SUCCEEDED
+
+
+def test_parallels_nested_deeper_than_python_can_recurse():
+    history = Events()
+    history.add("ExecutionStarted")
+    for depth in range(3000):
+        history.add("ParallelStateEntered", name=f"P{depth}")
+        history.add("ParallelStateStarted")
+    history.add("ExecutionFailed", error="Deep", cause="")
+    history.add("ExecutionRedriven")
+    history.add("ExecutionAborted")
+    tree = build_tree(history.events)
+    assert sum(1 for _ in tree.visits()) == 3000
+    assert failed_state(tree).name == "P2999"
+
+
+# Tracebacks
+
+
+def test_a_functions_traceback_is_found_in_its_cause():
+    cause = json.dumps(
+        {
+            "errorMessage": "there is no recipe x",
+            "errorType": "InvalidRun",
+            "stackTrace": ['  File "/var/task/prepare_run.py", line 9, in handler\n    raise InvalidRun(name)\n'],
+        }
+    )
+    assert traceback_lines(cause) == [
+        '  File "/var/task/prepare_run.py", line 9, in handler',
+        "    raise InvalidRun(name)",
+        "InvalidRun: there is no recipe x",
+    ]
+
+
+def test_a_scripts_traceback_is_found_in_its_jobs_reason():
+    reason = (
+        'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "Traceback (most recent call last):\n'
+        '  File \\"train.py\\", line 3\nValueError: too small"\nCommand "python train.py"'
+    )
+    assert traceback_lines(json.dumps({"FailureReason": reason}))[-1] == "ValueError: too small"
+    assert len(traceback_lines(json.dumps({"FailureReason": reason}))) == 3
+
+
+@pytest.mark.parametrize("cause", ["", "no", "{}", '{"stackTrace": []}', '{"stackTrace": 1}', "[" * 100_000])
+def test_where_there_is_no_traceback_there_is_none(cause: str):
+    assert traceback_lines(cause) == []
+
+
+def test_the_last_traceback_of_a_log_is_found_without_what_follows():
+    lines = ["Traceback (most recent call last):", "  File a", "KeyError: 1", "", "During handling ...", ""]
+    lines += ["Traceback (most recent call last):", *(f"  File {n}" for n in range(20)), "ValueError: x", "bye", "bye"]
+    assert logged_traceback(lines, 3) == ["  File 18", "  File 19", "ValueError: x"]
+    assert logged_traceback(["fine"]) == []
+
+
+def test_a_cause_made_to_keep_a_reader_busy_does_not():
+    for text in ('ErrorMessage "' * 20_000, "[injected: " * 30_000, '"' + " " * 200_000):
+        assert failure_reason(text) is not None

@@ -20,7 +20,8 @@ from switchyard.executions.inputs import check_size
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
-_PAGE_EVENTS = 100
+# What AWS gives at most; and, for a history that is known but for its end, enough for what happens between two looks.
+_PAGE_EVENTS, _NEW_EVENTS = 1000, 100
 
 
 def start_execution(cloud: Cloud, workflow_arn: str, name: str, document: Any) -> tuple[str, bool]:
@@ -120,10 +121,11 @@ def has_ended(events: list[dict[str, Any]]) -> bool:
 def read_new_events(stepfunctions: Any, execution_arn: str, known: dict[int, dict[str, Any]]) -> None:
     """Add the events that are not known yet, reading from the newest back to the first known one."""
     last_known = max(known, default=0)
+    page_size = _NEW_EVENTS if known else _PAGE_EVENTS
     token: dict[str, str] = {}
     while True:
         page = stepfunctions.get_execution_history(
-            executionArn=execution_arn, reverseOrder=True, maxResults=_PAGE_EVENTS, **token
+            executionArn=execution_arn, reverseOrder=True, maxResults=page_size, **token
         )
         ids = [event["id"] for event in page["events"]]
         known.update(zip(ids, page["events"], strict=True))

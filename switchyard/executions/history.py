@@ -6,172 +6,47 @@ the branches of a Parallel are told apart.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
+
+from switchyard.executions.causes import failure_reason, read_json
+from switchyard.executions.visits import (
+    OPEN,
+    Attempt,
+    Branch,
+    ExecutionTree,
+    Failure,
+    Job,
+    StateVisit,
+    Status,
+    walk,
+)
+
+__all__ = [
+    "Attempt",
+    "Branch",
+    "ExecutionTree",
+    "Failure",
+    "HistoryBuilder",
+    "Job",
+    "StateVisit",
+    "Status",
+    "build_tree",
+    "failed_state",
+    "failure_reason",
+    "find_in_states",
+    "read_time",
+]
 
 Event = Mapping[str, Any]
 Definition = Mapping[str, Any]
 
-
-class Status(StrEnum):
-    """How a state, or an execution, stands."""
-
-    RUNNING = "RUNNING"
-    RETRYING = "RETRYING"
-    SUCCEEDED = "SUCCEEDED"
-    CAUGHT = "CAUGHT"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    ABORTED = "ABORTED"
-
-
-_OPEN = (Status.RUNNING, Status.RETRYING)
-
-
-@dataclass
-class Failure:
-    """One failed attempt of a state."""
-
-    error: str
-    cause: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Job:
-    """A SageMaker job that a state runs.
-
-    Parameters
-    ----------
-    kind
-        `Training`, `Processing` or `Transform`.
-    name
-        The job's name.
-    """
-
-    kind: str
-    name: str
-
-    @property
-    def log_group(self) -> str:
-        """The CloudWatch log group; the streams begin with the job's name."""
-        return f"/aws/sagemaker/{self.kind}Jobs"
-
-
-@dataclass
-class StateVisit:
-    """A state that was entered, once.
-
-    Parameters
-    ----------
-    name, type
-        The state's name and type (`Task`, `Choice`, `Parallel` ...).
-    entered_at, exited_at
-        When; None while it runs.
-    input, output
-        JSON, as in the history.
-    resource
-        What a Task calls: `lambda:invoke`, `sagemaker:createTrainingJob.sync`.
-    parameters
-        What a Task gives to it.
-    failures
-        Every failed attempt; all but the last one were retried.
-    retries
-        How many attempts followed the first one.
-    branches
-        Of a Parallel, its branches in the definition's order; of a Map, its iterations.
-    redrives
-        How many times a redrive of the execution went on from here; its attempts and its time begin anew then.
-    """
-
-    name: str
-    type: str
-    entered_at: datetime
-    input: str = ""
-    status: Status = Status.RUNNING
-    exited_at: datetime | None = None
-    output: str = ""
-    resource: str = ""
-    parameters: dict[str, Any] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    retries: int = 0
-    branches: list[Branch] = field(default_factory=list)
-    redrives: int = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it still runs."""
-        return self.status in _OPEN
-
-    @property
-    def job(self) -> Job | None:
-        """The SageMaker job that it runs, if any."""
-        match = re.fullmatch(r"sagemaker:create(Training|Processing|Transform)Job(\.sync)?", self.resource)
-        name = self.parameters.get(f"{match[1]}JobName") if match else None
-        return Job(match[1], str(name)) if match and name else None
-
-    @property
-    def function(self) -> str | None:
-        """The name of the Lambda function that it invokes, if any."""
-        if not self.resource.startswith("lambda:"):
-            return None
-        arn = str(self.parameters.get("FunctionName", "")).split(":")
-        return (arn[6] if len(arn) > 6 else arn[0]) or None
-
-    @property
-    def endpoint(self) -> str | None:
-        """The name of the SageMaker endpoint that it creates or updates, if any."""
-        is_endpoint = self.resource in ("sagemaker:createEndpoint", "sagemaker:updateEndpoint")
-        return str(self.parameters.get("EndpointName")) if is_endpoint else None
-
-    def seconds(self, now: datetime | None = None) -> float:
-        """How long it took, or has taken until `now`."""
-        end = self.exited_at or now or datetime.now(UTC)
-        return max(0.0, (end - self.entered_at).total_seconds())
-
-
-@dataclass
-class Branch:
-    """A branch of a Parallel, or an iteration of a Map."""
-
-    index: int
-    states: list[StateVisit] = field(default_factory=list)
-
-
-@dataclass
-class ExecutionTree:
-    """An execution: what it is about, and its states in the order in which they were entered."""
-
-    status: Status = Status.RUNNING
-    started_at: datetime | None = None
-    stopped_at: datetime | None = None
-    input: str = ""
-    output: str = ""
-    error: str = ""
-    cause: str = ""
-    redrives: int = 0
-    states: list[StateVisit] = field(default_factory=list)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it still runs."""
-        return self.status in _OPEN
-
-    def seconds(self, now: datetime | None = None) -> float:
-        """How long it took, or has taken until `now`."""
-        if self.started_at is None:
-            return 0.0
-        end = self.stopped_at or now or datetime.now(UTC)
-        return max(0.0, (end - self.started_at).total_seconds())
-
-    def visits(self) -> Iterator[StateVisit]:
-        """Every state that was entered; a Parallel or Map comes before what is inside of it."""
-        yield from _walk(self.states)
+_CONTAINERS = ("Parallel", "Map")
 
 
 def build_tree(events: Iterable[Event], definition: Definition | None = None) -> ExecutionTree:
@@ -190,9 +65,8 @@ def build_tree(events: Iterable[Event], definition: Definition | None = None) ->
     >>> build_tree([{"id": 1, "type": "ExecutionStarted", "timestamp": 0}]).status
     <Status.RUNNING: 'RUNNING'>
     """
-    builder = _Builder(definition or {})
-    for event in sorted(events, key=lambda event: int(event["id"])):
-        builder.add(event)
+    builder = HistoryBuilder(definition)
+    builder.add(events)
     return builder.tree
 
 
@@ -203,12 +77,12 @@ def failed_state(tree: ExecutionTree) -> StateVisit | None:
     a function that raises the error again in words of its own; what a user wants to know is the state where the error
     came from. When no state's error is the one that it ended with, it is the first state that failed.
     """
-    visits = [visit for visit in tree.visits() if visit.status not in (Status.SUCCEEDED, *_OPEN)]
-    leaves = [visit for visit in visits if not visit.branches]
-    if tree.status in (Status.ABORTED, Status.TIMED_OUT):
-        return next((visit for visit in reversed(leaves) if visit.status is Status.ABORTED), None)
-    if tree.status is not Status.FAILED:
+    if tree.status not in (Status.FAILED, Status.ABORTED, Status.TIMED_OUT):
         return None
+    visits = [visit for visit in tree.visits() if visit.status not in (Status.SUCCEEDED, *OPEN)]
+    leaves = [visit for visit in visits if not visit.branches]
+    if tree.status is not Status.FAILED:
+        return next((visit for visit in reversed(leaves) if visit.status is Status.ABORTED), None)
     failed = [visit for visit in leaves if visit.failures and visit.type != "Fail"]
     reason = failure_reason(tree.cause or "")
     for visit in failed:
@@ -216,43 +90,6 @@ def failed_state(tree: ExecutionTree) -> StateVisit | None:
         if last.error == tree.error and failure_reason(last.cause) == reason:
             return visit
     return next((visit for visit in (*failed, *visits) if visit.failures), None)
-
-
-# A process that a signal has ended has this and the signal's number as its exit code.
-_SIGNALLED = 128
-
-
-def failure_reason(cause: str) -> str:
-    """Say in a few words what a cause says: causes are often JSON, with the reason somewhere inside.
-
-    Examples
-    --------
-    >>> failure_reason('{"FailureReason": "AlgorithmError: ExitCode 1\\\\nErrorMessage \\\\"ValueError: no\\\\""}')
-    'ValueError: no'
-    >>> failure_reason('{"errorType": "InvalidRun", "errorMessage": "there is no recipe x"}')
-    'there is no recipe x'
-    """
-    text = cause
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        document = None
-    if isinstance(document, dict):
-        for key in ("FailureReason", "errorMessage", "Cause", "message", "Message"):
-            if isinstance(document.get(key), str) and document[key].strip():
-                text = document[key]
-                break
-    # What a fault of the local cloud has brought about says so at its end.
-    injected = re.search(r"\[injected: .*?\]", text)
-    # SageMaker's script mode wraps what the script said last: ErrorMessage "...".
-    if quoted := re.search(r'ErrorMessage "(.*?)"\s*(?:Command|\[injected|$)', text, flags=re.DOTALL):
-        code = re.search(r"ExitCode (\d+)", text)
-        text = quoted[1].replace("\\n", "\n")
-        if code and int(code[1]) > _SIGNALLED:  # killed: whatever it said last is not why
-            text = f"exit code {code[1]}, killed: {text}"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = lines[-1] if lines else ""
-    return reason if injected is None or injected[0] in reason else f"{reason} {injected[0]}"
 
 
 def read_time(value: Any) -> datetime:
@@ -286,27 +123,17 @@ def find_in_states(tree: ExecutionTree, *path: str) -> Any:
 def _dig(text: str, path: tuple[str, ...]) -> Any:
     if f'"{path[0]}"' not in text:
         return None
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
+    value = read_json(text)
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def _walk(states: list[StateVisit]) -> Iterator[StateVisit]:
-    for visit in states:
-        yield visit
-        for branch in visit.branches:
-            yield from _walk(branch.states)
-
-
-@dataclass
+@dataclass(slots=True)
 class _Place:
-    """Where an event happened: in which list of states, in which of them, and inside of which place."""
+    """Where an event happened: in which line of states, in which of them, and inside of which place."""
 
-    states: list[StateVisit]
+    line: Branch
     visit: StateVisit | None = None
     parent: _Place | None = None
     starts_branches: bool = False
@@ -318,159 +145,338 @@ class _Place:
             place = place.parent
 
 
-class _Builder:
-    def __init__(self, definition: Definition) -> None:
-        self.tree = ExecutionTree()
-        self._definitions = dict(_state_definitions(definition))
-        self._root = _Place(self.tree.states)
-        self._places: dict[int, _Place] = {0: self._root}
+@dataclass(slots=True)
+class _Progress:
+    """What is known of a visit beside what it shows.
 
-    def add(self, event: Event) -> None:
-        kind = str(event["type"])
-        before = self._places.get(int(event.get("previousEventId") or 0), self._root)
-        at = read_time(event["timestamp"])
-        details: Event = next((v for k, v in event.items() if k.endswith("EventDetails") and v), {})
-        place = before
+    Parameters
+    ----------
+    is_resumed
+        Whether a redrive goes on from here, and nothing has been heard of it since.
+    is_settled
+        Of a Parallel or Map: whether its own end has been told, so that only leaving it can follow.
+    has_exited
+        Whether it has been left.
+    rounds
+        Of a Parallel or Map: how many times it began.
+    retried
+        How many times each Retry of its definition was used.
+    items
+        Of a Map: its iterations by their index.
+    """
+
+    is_resumed: bool = False
+    is_settled: bool = False
+    has_exited: bool = False
+    rounds: int = 0
+    retried: dict[int, int] = field(default_factory=dict)
+    items: dict[int, Branch] = field(default_factory=dict)
+
+
+class HistoryBuilder:
+    """Makes the tree of an execution, event by event: what has been read need not be read again.
+
+    Parameters
+    ----------
+    definition
+        The state machine's, as for `build_tree`.
+
+    Examples
+    --------
+    >>> builder = HistoryBuilder()
+    >>> builder.add([{"id": 1, "type": "ExecutionStarted", "timestamp": 0}])
+    >>> builder.add([{"id": 2, "type": "PassStateEntered", "timestamp": 1, "stateEnteredEventDetails": {"name": "A"}}])
+    >>> [visit.name for visit in builder.tree.visits()]
+    ['A']
+    """
+
+    def __init__(self, definition: Definition | None = None) -> None:
+        self._definitions = dict(_state_definitions(definition or {}))
+        self.events: dict[int, Event] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        # Every visit by its id, also those of earlier attempts of a Parallel or Map, which the tree has not.
+        self.tree = ExecutionTree()
+        self.visits: dict[int, StateVisit] = {}
+        self._visit_of: dict[int, int] = {}
+        self._changed: dict[int, StateVisit] = {}
+        self._progress: dict[int, _Progress] = {}
+        self._root = _Place(Branch(0, self.tree.states))
+        self._places: dict[int, _Place] = {0: self._root}
+        self._last = 0
+        self._has_ended = False
+        self._now = datetime.fromtimestamp(0, UTC)
+
+    def add(self, events: Iterable[Event]) -> list[int]:
+        """Add events; those that are known already are passed over.
+
+        Parameters
+        ----------
+        events
+            In any order. One that comes later than an event with a higher id makes the tree anew.
+
+        Returns
+        -------
+        list of int
+            The ids of those that were new, in order.
+        """
+        fresh: dict[int, Event] = {}
+        for event in events:
+            number = _number(event.get("id")) if isinstance(event, Mapping) else None
+            if number is not None and number > 0 and number not in self.events:
+                fresh.setdefault(number, event)
+        added = sorted(fresh)
+        if added and added[0] < self._last:
+            fresh.update(self.events)
+            self.events = {}
+            self._begin()
+        for number in sorted(fresh):
+            self.events[number] = fresh[number]
+            self._add(number, fresh[number])
+        return added
+
+    def visit_of(self, event: int) -> int | None:
+        """Give the visit that an event belongs to; None when it is the execution's own."""
+        return self._visit_of.get(event)
+
+    def place_before(self, event: int) -> int:
+        """Give the event before this one on its path, 0 at the start."""
+        return _number(self.events[event].get("previousEventId")) or 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no event is missing: none in between, and the last one tells of the execution's end."""
+        return self._has_ended and self._last == len(self.events)
+
+    def take_changed(self) -> list[StateVisit]:
+        """Give the visits that are new or have changed since this was last asked, in the order of their ids."""
+        changed = [self._changed[number] for number in sorted(self._changed)]
+        self._changed = {}
+        return changed
+
+    def _add(self, number: int, event: Event) -> None:
+        kind = str(event.get("type") or "")
+        # Where the event before is missing, the latest one is the best guess.
+        previous = _number(event.get("previousEventId")) or 0
+        before = self._places.get(previous) or self._places[self._last]
+        at = self._time(event.get("timestamp"))
+        details = _details(event)
+        place, visit = before, before.visit
         if kind == "ExecutionRedriven":
-            place = self._redrive(details, at)
+            place, visit = self._redrive(details, at), None
         elif kind.startswith("Execution"):
             self._execution(kind, details, at, before)
+            visit = None
         elif kind.endswith("StateEntered"):
-            place = self._enter(kind.removesuffix("StateEntered"), details, at, before)
+            place = self._enter(number, kind.removesuffix("StateEntered"), details, at, before)
+            visit = place.visit
         elif kind.endswith("StateExited"):
             place = self._exit(details, at, before)
-        elif kind.startswith(("Parallel", "Map")):
-            place = self._container(kind, details, at, before)
+            visit = place.visit
+        elif kind.startswith(_CONTAINERS):
+            place, visit = self._container(kind, details, at, before)
         elif before.visit is not None:
             place = self._resumed_inside(before) if kind.endswith("Scheduled") else before
-            self._task(kind, details, at, place.visit or before.visit)
-        self._places[int(event["id"])] = place
+            visit = place.visit or before.visit
+            self._task(kind, details, at, visit)
+        if visit is not None:
+            self._visit_of[number] = visit.id
+        self._places[number] = place
+        self._last = number
+        self._has_ended = kind.startswith("Execution") and kind not in ("ExecutionStarted", "ExecutionRedriven")
+
+    def _time(self, value: Any) -> datetime:
+        # Without a time it is that of the event before.
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            self._now = read_time(value)
+        return self._now
+
+    # The execution
 
     def _execution(self, kind: str, details: Event, at: datetime, before: _Place) -> None:
         tree = self.tree
         if kind == "ExecutionStarted":
             tree.started_at = at
-            tree.input = details.get("input") or ""
+            tree.input = _text(details, "input")
             return
-        tree.status = Status(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.removeprefix("Execution")).upper())
+        ending = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.removeprefix("Execution")).upper()
+        if ending not in ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"):
+            return
+        tree.status = Status(ending)
         tree.stopped_at = at
-        tree.output = details.get("output") or ""
-        tree.error, tree.cause = details.get("error") or "", details.get("cause") or ""
+        tree.output = _text(details, "output")
+        tree.error, tree.cause = _text(details, "error"), _text(details, "cause")
         if tree.status is Status.FAILED and before.visit is not None and before.visit.is_open:
             # A state that fails without an event of its own: a Fail state, or a path that finds nothing.
-            before.visit.failures.append(Failure(tree.error, tree.cause, at))
-            _close(before.visit, Status.FAILED, at)
-        for visit in tree.visits():
-            if visit.is_open:
-                _close(visit, Status.FAILED if visit.status is Status.RETRYING else Status.ABORTED, at)
+            if not self._has_failed(before.visit):
+                self._fail(before.visit, tree.error, tree.cause, at)
+            self._close(before.visit, Status.FAILED, at)
+        self._close_all(tree.states, at)
 
     def _redrive(self, details: Event, at: datetime) -> _Place:
         """Open again what did not succeed: the event that follows says nothing of being entered."""
         tree = self.tree
         tree.status, tree.stopped_at, tree.output, tree.error, tree.cause = Status.RUNNING, None, "", "", ""
-        tree.redrives = int(details.get("redriveCount") or tree.redrives + 1)
+        tree.redrives = _number(details.get("redriveCount")) or tree.redrives + 1
         return self._resume(self._root, at)
 
     def _resume(self, line: _Place, at: datetime) -> _Place:
-        """Let a line of states go on from its last one; return where that is."""
-        visit = line.states[-1] if line.states else None
-        if visit is None or visit.status in (Status.SUCCEEDED, Status.CAUGHT):
-            return _Place(line.states, visit, line.parent)
-        place = _Place(line.states, visit, line.parent)
-        if visit.type == "Fail":
-            return place  # it is entered again
-        visit.status, visit.exited_at, visit.entered_at = Status.RUNNING, None, at
-        visit.failures, visit.retries, visit.resource = [], 0, ""
-        visit.redrives += 1
-        for branch in visit.branches:
-            self._resume(_Place(branch.states, None, place), at)
-        return place
+        """Let a line of states go on from its last one, and those inside of it; return where that is."""
+        first: _Place | None = None
+        waiting = [line]
+        while waiting:
+            line = waiting.pop()
+            states = line.line.states
+            place = _Place(line.line, states[-1] if states else None, line.parent)
+            first = first or place
+            visit = place.visit
+            # A Fail state is entered again.
+            if visit is None or visit.status in (Status.SUCCEEDED, Status.CAUGHT) or visit.type == "Fail":
+                continue
+            visit.status, visit.exited_at, visit.entered_at = Status.RUNNING, None, at
+            visit.failures, visit.retries, visit.resource = [], 0, ""
+            visit.redrives += 1
+            progress = self._progress[visit.id]
+            progress.is_resumed, progress.is_settled, progress.has_exited, progress.retried = True, False, False, {}
+            if visit.type != "Task":
+                visit.attempts.append(Attempt(at))
+            self._changed[visit.id] = visit
+            waiting += [_Place(branch, None, place) for branch in visit.branches]
+        return first or line
 
-    def _resumed_inside(self, place: _Place) -> _Place:
-        """Find the task that goes on when its event only says that the execution was redriven."""
+    def _resumed_inside(self, place: _Place, name: str | None = None) -> _Place:
+        """Find the state that goes on when its event only says that the execution was redriven."""
         visit = place.visit
-        while visit is not None and visit.type in ("Parallel", "Map"):
-            waiting = [branch.states for branch in visit.branches if branch.states and _is_resumed(branch.states[-1])]
+        while visit is not None and visit.type in _CONTAINERS:
+            waiting = [branch for branch in visit.branches if branch.states and self._is_resumed(branch.states[-1])]
+            named = [branch for branch in waiting if branch.states[-1].name == name]
             if not waiting:
                 break
-            visit = waiting[0][-1]
-            place = _Place(waiting[0], visit, place)
+            branch = (named or waiting)[0]
+            visit = branch.states[-1]
+            place = _Place(branch, visit, place)
         return place
 
-    def _enter(self, kind: str, details: Event, at: datetime, before: _Place) -> _Place:
-        resumed = before.visit
-        if resumed is not None and resumed.name == details.get("name") and _is_resumed(resumed):
-            return before  # it was opened when the execution was redriven
-        visit = StateVisit(str(details.get("name")), kind, at, details.get("input") or "")
-        states, parent = before.states, before.parent
+    def _is_resumed(self, visit: StateVisit) -> bool:
+        return visit.status is Status.RUNNING and self._progress[visit.id].is_resumed
+
+    # A state
+
+    def _enter(self, number: int, kind: str, details: Event, at: datetime, before: _Place) -> _Place:
+        name = _text(details, "name")
+        if before.visit is not None and self._is_resumed(before.visit):
+            again = before if before.visit.name == name else self._resumed_inside(before, name)
+            if again.visit is not None and again.visit.name == name and self._is_resumed(again.visit):
+                return again  # it was opened when the execution was redriven
+        line, parent = before.line, before.parent
         if before.starts_branches and before.visit is not None:
-            branch = Branch(self._branch_index(before.visit, visit.name))
-            before.visit.branches.append(branch)
+            line, parent = Branch(self._branch_index(before.visit, name)), before
+            before.visit.branches.append(line)
             before.visit.branches.sort(key=lambda branch: branch.index)
-            states, parent = branch.states, before
-        states.append(visit)
-        return _Place(states, visit, parent)
+            self._changed[before.visit.id] = before.visit
+        visit = StateVisit(name, kind, at, _text(details, "input"), id=number, order=len(line.states))
+        if parent is not None and parent.visit is not None:
+            visit.parent, visit.branch = parent.visit.id, line.index
+            visit.attempt = max(1, self._progress[parent.visit.id].rounds)
+        if kind not in ("Task", *_CONTAINERS):
+            visit.attempts.append(Attempt(at))
+        line.states.append(visit)
+        self.visits[number] = self._changed[number] = visit
+        self._progress[number] = _Progress()
+        return _Place(line, visit, parent)
 
     def _branch_index(self, parallel: StateVisit, first: str) -> int:
-        branches = self._definitions.get(parallel.name, {}).get("Branches") or []
+        branches = self._definitions.get(parallel.name, {}).get("Branches")
         taken = {branch.index for branch in parallel.branches}
-        for index, branch in enumerate(branches):
-            if branch.get("StartAt") == first and index not in taken:
+        for index, branch in enumerate(branches if isinstance(branches, list) else []):
+            if isinstance(branch, Mapping) and branch.get("StartAt") == first and index not in taken:
                 return index
         return max(taken, default=-1) + 1
 
     def _exit(self, details: Event, at: datetime, before: _Place) -> _Place:
-        name = details.get("name")
+        name = _text(details, "name")
         for place in before.up():
             visit = place.visit
             if visit is not None and visit.name == name:
-                visit.output = details.get("output") or ""
+                visit.output = _text(details, "output")
                 failed = visit.status in (Status.FAILED, Status.RETRYING)
-                _close(visit, Status.CAUGHT if failed else Status.SUCCEEDED, at)
-                return _Place(place.states, visit, place.parent)
+                if failed and not self._has_failed(visit):
+                    self._fail_like(visit, before, at)
+                self._end_attempt(visit, at)
+                self._close(visit, Status.CAUGHT if failed else Status.SUCCEEDED, at)
+                self._close_inside(visit, at)
+                self._progress[visit.id].has_exited = True
+                return _Place(place.line, visit, place.parent)
         return before
 
-    def _container(self, kind: str, details: Event, at: datetime, before: _Place) -> _Place:
-        place = next(
-            (
-                place
-                for place in before.up()
-                if place.visit is not None and place.visit.type in ("Parallel", "Map") and place.visit.is_open
-            ),
-            before,
-        )
-        visit = place.visit
-        if visit is None:
-            return before
-        if kind == "MapIterationStarted":
-            index = int(details.get("index") or 0)
-            branch = Branch(index)
-            visit.branches.append(branch)
-            return _Place(branch.states, None, place)
-        if kind in ("ParallelStateStarted", "MapStateStarted"):
-            # A Parallel that is retried starts all over again.
-            visit.retries += bool(visit.branches)
-            visit.branches = []
-            visit.status = Status.RUNNING
-            return _Place(place.states, visit, place.parent, starts_branches=kind.startswith("Parallel"))
-        if kind in ("ParallelStateFailed", "MapStateFailed", "MapIterationFailed"):
-            self._fail_container(visit, at, before)
-        elif kind.endswith("StateAborted"):
-            _close(visit, Status.ABORTED, at)
-        return before if kind.startswith("MapIteration") else place
-
-    def _fail_container(self, visit: StateVisit, at: datetime, before: _Place) -> None:
-        inner = before.visit if before.visit is not visit else None
-        if inner is not None and inner.is_open:
-            _close(inner, Status.FAILED, at)
-        if inner is not None and inner.failures:
-            visit.failures.append(inner.failures[-1])
-        for branch in visit.branches:
-            for other in _walk(branch.states):
-                if other.is_open:
-                    _close(other, Status.ABORTED, at)
-        visit.status = Status.FAILED
+    def _close(self, visit: StateVisit, status: Status, at: datetime) -> None:
+        visit.status = status
         visit.exited_at = at
+        if visit.attempts and visit.attempts[-1].ended_at is None:
+            visit.attempts[-1].ended_at = at
+            visit.attempts[-1].is_aborted = status is Status.ABORTED
+        self._progress[visit.id].is_resumed = False
+        self._changed[visit.id] = visit
+
+    def _close_all(self, states: list[StateVisit], at: datetime) -> None:
+        for visit in walk(states):
+            if visit.is_open:
+                self._close(visit, Status.FAILED if visit.status is Status.RETRYING else Status.ABORTED, at)
+
+    def _close_inside(self, visit: StateVisit, at: datetime) -> None:
+        for branch in visit.branches:
+            for inner in walk(branch.states):
+                if inner.is_open:
+                    self._close(inner, Status.ABORTED, at)
+
+    # Attempts
+
+    def _begin_attempt(self, visit: StateVisit, at: datetime) -> None:
+        self._end_attempt(visit, at)
+        visit.attempts.append(Attempt(at))
+
+    def _end_attempt(self, visit: StateVisit, at: datetime) -> None:
+        if visit.attempts and visit.attempts[-1].ended_at is None:
+            visit.attempts[-1].ended_at = at
+
+    def _has_failed(self, visit: StateVisit) -> bool:
+        """Whether the failure of its last attempt has been told already."""
+        return bool(visit.failures) and bool(visit.attempts) and visit.attempts[-1].error is not None
+
+    def _fail(self, visit: StateVisit, error: str, cause: str, at: datetime) -> bool:
+        """Note that an attempt has failed; return whether the state's Retry will try again."""
+        if not visit.attempts or visit.attempts[-1].ended_at is not None:
+            # It failed before it could begin, such as for want of a parameter.
+            visit.attempts.append(Attempt(visit.attempts[-1].ended_at or at if visit.attempts else visit.entered_at))
+        attempt = visit.attempts[-1]
+        attempt.ended_at, attempt.error, attempt.cause = at, error, cause
+        visit.failures.append(Failure(error, cause, at))
+        self._changed[visit.id] = visit
+        return self._will_retry(visit, error)
+
+    def _fail_like(self, visit: StateVisit, before: _Place, at: datetime) -> bool:
+        """Let a Parallel or Map fail with the error of what is inside of it; return whether it will be tried again."""
+        inner = before.visit if before.visit is not visit else None
+        if inner is None or not inner.failures:
+            failed = [each for branch in visit.branches for each in walk(branch.states) if each.failures]
+            inner = max(failed, key=lambda each: each.failures[-1].at, default=None)
+        failure = inner.failures[-1] if inner is not None else None
+        if failure is None:
+            return False
+        return self._fail(visit, failure.error, failure.cause, at)
+
+    def _will_retry(self, visit: StateVisit, error: str) -> bool:
+        retriers = self._definitions.get(visit.name, {}).get("Retry")
+        for index, retrier in enumerate(retriers if isinstance(retriers, list) else []):
+            if isinstance(retrier, Mapping) and _matches(error, retrier):
+                used = self._progress[visit.id].retried
+                used[index] = used.get(index, 0) + 1
+                most = retrier.get("MaxAttempts", 3)
+                return not isinstance(most, (int, float)) or used[index] <= most
+        return False
+
+    # A Task
 
     def _task(self, kind: str, details: Event, at: datetime, visit: StateVisit) -> None:
         if visit.status is Status.ABORTED:
@@ -480,34 +486,129 @@ class _Builder:
                 visit.retries += 1
             visit.status, visit.exited_at = Status.RUNNING, None
             visit.resource, visit.parameters = _task_call(kind, details)
+            self._progress[visit.id].is_resumed = False
+            self._begin_attempt(visit, at)
+            self._changed[visit.id] = visit
+        elif kind.endswith("Succeeded"):
+            self._end_attempt(visit, at)
+            self._changed[visit.id] = visit
         elif kind.endswith("Aborted"):
-            _close(visit, Status.ABORTED, at)
+            self._close(visit, Status.ABORTED, at)
         elif kind.endswith(("Failed", "TimedOut")):
-            error = details.get("error") or ("States.Timeout" if kind.endswith("TimedOut") else kind)
-            visit.failures.append(Failure(error, details.get("cause") or "", at))
-            if self._retries(visit):
+            error = _text(details, "error") or ("States.Timeout" if kind.endswith("TimedOut") else kind)
+            if self._fail(visit, error, _text(details, "cause"), at):
                 visit.status = Status.RETRYING
             else:
-                _close(visit, Status.FAILED, at)
+                self._close(visit, Status.FAILED, at)
 
-    def _retries(self, visit: StateVisit) -> bool:
-        """Whether the state's Retry will try again after its last failure."""
-        retriers = self._definitions.get(visit.name, {}).get("Retry") or []
-        used: dict[int, int] = {}
-        found = None
-        for failure in visit.failures:
-            found = next((i for i, r in enumerate(retriers) if _matches(failure.error, r)), None)
-            if found is not None:
-                used[found] = used.get(found, 0) + 1
-        return found is not None and used[found] <= retriers[found].get("MaxAttempts", 3)
+    # A Parallel or a Map
 
+    def _container(self, kind: str, details: Event, at: datetime, before: _Place) -> tuple[_Place, StateVisit | None]:
+        """Let a Parallel or Map go on; return where what follows happens, and which of them it is."""
+        place = self._container_of(kind, details, before)
+        visit = place.visit if place is not None else None
+        if place is None or visit is None:
+            return before, before.visit
+        self._changed[visit.id] = visit
+        if kind == "MapIterationStarted":
+            return _Place(self._item(visit, _number(details.get("index"))), None, place), visit
+        if kind in ("ParallelStateStarted", "MapStateStarted"):
+            self._begin_round(visit, details, at, before)
+            return _Place(place.line, visit, place.parent, starts_branches=kind.startswith("Parallel")), visit
+        if kind.startswith("MapIteration"):
+            if kind == "MapIterationFailed":
+                self._fail_container(visit, details, at, before)
+            elif kind == "MapIterationAborted":
+                item = self._progress[visit.id].items.get(_number(details.get("index")) or 0)
+                self._close_all(item.states if item else [], at)
+            return before, visit
+        if kind.startswith("MapRun"):
+            visit.map_run = _text(details, "mapRunArn") or visit.map_run
+            if kind == "MapRunFailed" and not self._has_failed(visit):
+                self._fail(visit, _text(details, "error") or kind, _text(details, "cause"), at)
+            return place, visit
+        self._settle(visit, kind, details, at, before)
+        return place, visit
 
-def _is_resumed(visit: StateVisit) -> bool:
-    return visit.redrives > 0 and visit.status is Status.RUNNING and not visit.resource
+    def _container_of(self, kind: str, details: Event, before: _Place) -> _Place | None:
+        """Find the Parallel or Map that an event is of: the innermost one around it that this can still be said of."""
+        wanted = "Parallel" if kind.startswith("Parallel") else "Map"
+        name = _text(details, "name")
+        nearest: _Place | None = None
+        for place in before.up():
+            visit = place.visit
+            if visit is None or visit.type != wanted or (name and visit.name != name):
+                continue
+            progress = self._progress[visit.id]
+            if progress.has_exited:
+                continue
+            if not progress.is_settled:
+                return place
+            nearest = nearest or place
+        return nearest
+
+    def _begin_round(self, visit: StateVisit, details: Event, at: datetime, before: _Place) -> None:
+        progress = self._progress[visit.id]
+        length = _number(details.get("length"))
+        visit.length = length if length is not None else visit.length
+        if progress.is_resumed and visit.branches:
+            # A redrive goes on with the branches that are there.
+            progress.is_resumed = False
+            return
+        if progress.rounds and not progress.is_resumed:
+            # One that is retried starts all over again.
+            if not self._has_failed(visit):
+                self._fail_like(visit, before, at)
+            self._close_inside(visit, at)
+            visit.retries += 1
+        visit.branches, progress.items = [], {}
+        visit.status, visit.exited_at = Status.RUNNING, None
+        if not progress.is_resumed:
+            self._begin_attempt(visit, at)
+        progress.rounds += 1
+        progress.is_settled = progress.is_resumed = False
+
+    def _item(self, visit: StateVisit, index: int | None) -> Branch:
+        items = self._progress[visit.id].items
+        index = len(items) if index is None else index
+        if index not in items:
+            items[index] = Branch(index)
+            visit.branches.append(items[index])
+        return items[index]
+
+    def _fail_container(self, visit: StateVisit, details: Event, at: datetime, before: _Place) -> bool:
+        """Let a Parallel or Map fail, and what is inside of it with it; return whether it will be tried again."""
+        if self._has_failed(visit):
+            return visit.status is Status.RETRYING
+        inner = before.visit if before.visit is not visit else None
+        if inner is not None and inner.is_open:
+            self._close(inner, Status.FAILED, at)
+        if _text(details, "error"):
+            will_retry = self._fail(visit, _text(details, "error"), _text(details, "cause"), at)
+        else:
+            will_retry = self._fail_like(visit, before, at)
+        self._close_inside(visit, at)
+        if will_retry:
+            visit.status = Status.RETRYING
+        else:
+            self._close(visit, Status.FAILED, at)
+        return will_retry
+
+    def _settle(self, visit: StateVisit, kind: str, details: Event, at: datetime, before: _Place) -> None:
+        """Note how a Parallel or Map has ended."""
+        self._progress[visit.id].is_settled = kind.endswith(("Succeeded", "Failed", "Aborted"))
+        if kind.endswith("Failed"):
+            self._fail_container(visit, details, at, before)
+            self._close(visit, Status.FAILED, at)
+        elif kind.endswith("Aborted"):
+            self._close(visit, Status.ABORTED, at)
+            self._close_inside(visit, at)
 
 
 def _matches(error: str, retrier: Mapping[str, Any]) -> bool:
-    names = retrier.get("ErrorEquals") or []
+    names = retrier.get("ErrorEquals")
+    if not isinstance(names, list):
+        return False
     if error in names:
         return True
     if "States.ALL" in names:
@@ -519,25 +620,44 @@ def _matches(error: str, retrier: Mapping[str, Any]) -> bool:
     )
 
 
-def _close(visit: StateVisit, status: Status, at: datetime) -> None:
-    visit.status = status
-    visit.exited_at = at
+def _details(event: Event) -> Event:
+    for key, value in event.items():
+        if key.endswith("EventDetails") and value and isinstance(value, Mapping):
+            return value
+    return {}
+
+
+def _text(details: Event, key: str) -> str:
+    value = details.get(key)
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, default=str)
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _task_call(kind: str, details: Event) -> tuple[str, dict[str, Any]]:
     if kind == "LambdaFunctionScheduled":
-        return "lambda:invoke", {"FunctionName": details.get("resource", "")}
-    resource = f"{details.get('resourceType', 'task')}:{details.get('resource', '')}"
-    try:
-        parameters = json.loads(details.get("parameters") or "{}")
-    except ValueError:
-        parameters = {}
+        return "lambda:invoke", {"FunctionName": _text(details, "resource")}
+    if kind == "ActivityScheduled":
+        return "states:activity", {"ActivityArn": _text(details, "resource")}
+    resource = f"{_text(details, 'resourceType') or 'task'}:{_text(details, 'resource')}"
+    parameters = read_json(_text(details, "parameters") or "{}")
     return resource, parameters if isinstance(parameters, dict) else {}
 
 
-def _state_definitions(definition: Definition) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, state in (definition.get("States") or {}).items():
-        yield name, state
-        inner = [*(state.get("Branches") or []), state.get("ItemProcessor"), state.get("Iterator")]
-        for machine in inner:
-            yield from _state_definitions(machine or {})
+def _state_definitions(definition: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    waiting = [definition]
+    while waiting:
+        machine = waiting.pop()
+        states = machine.get("States") if isinstance(machine, Mapping) else None
+        for name, state in states.items() if isinstance(states, Mapping) else ():
+            if not isinstance(state, Mapping):
+                continue
+            yield str(name), state
+            branches = state.get("Branches")
+            waiting += branches if isinstance(branches, list) else []
+            waiting += [state.get("ItemProcessor"), state.get("Iterator")]

@@ -17,7 +17,7 @@ from switchyard.aws.client import Cloud, Preparation, connect, connect_local
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.executions.faults import FaultSpec, add_faults, check_faults_allowed, list_faults
 from switchyard.executions.following import SavedRun, check_same_input, follow, start_execution
-from switchyard.executions.history import ExecutionTree, Status, build_tree
+from switchyard.executions.history import ExecutionTree, HistoryBuilder, Status, build_tree
 from switchyard.executions.result import RunResult, result_of
 from switchyard.executions.runs import SavedExecution, saved_execution
 from switchyard.project import Project
@@ -158,8 +158,10 @@ def follow_to_result(
         definition = cloud.definition(machine_arn)
         jobs = _JobStatuses(cloud)
         interval = _AWS_SECONDS if not cloud.is_local else _LIVE_SECONDS if progress.is_live else _PLAIN_SECONDS
+        builder = HistoryBuilder(definition)
         for events in follow(cloud, execution_arn, interval=interval, wake=saved.ended):
-            tree = build_tree(events, definition)
+            builder.add(events)
+            tree = builder.tree
             progress.update(tree, jobs.look(tree) if progress.is_live else {})
     except KeyboardInterrupt:
         progress.close()

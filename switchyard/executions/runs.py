@@ -116,5 +116,5 @@ def saved_execution(home: Path, name: str) -> SavedExecution | None:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

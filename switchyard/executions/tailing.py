@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from switchyard.aws.errors import error_code
 from switchyard.executions.following import has_ended, read_new_events
-from switchyard.executions.history import build_tree
+from switchyard.executions.history import HistoryBuilder
 from switchyard.executions.logs import readable_lines
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def tail(cloud: Cloud, execution_arn: str, *, interval: float, state: str | None
     sources: dict[str, _Source] = {}
     grace = 0.0 if cloud.is_local else _LAST_LINES_SECONDS
     ended_at: float | None = None
+    builder = HistoryBuilder()
     while True:
         read_new_events(stepfunctions, execution_arn, known)
         events = [known[id_] for id_ in sorted(known)]
@@ -83,7 +84,8 @@ def tail(cloud: Cloud, execution_arn: str, *, interval: float, state: str | None
             ended_at = time.monotonic()
         # Read once more after it has been seen to have ended: the last lines came just before.
         is_last = ended_at is not None and time.monotonic() - ended_at >= grace
-        for visit in build_tree(events).visits():
+        builder.add(events)
+        for visit in builder.tree.visits():
             _add_source(sources, visit, execution)
         found = [line for source in sources.values() for line in _new_lines(logs, source)]
         for _, line in sorted(found, key=lambda each: each[0]):
