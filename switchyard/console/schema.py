@@ -223,10 +223,12 @@ class Visit(Model):
         The visit of the Parallel or Map that it is inside of; None at the top.
     branch
         Which branch of the Parallel, or item of the Map, from 0; None at the top.
+    attempt
+        Which attempt of that Parallel or Map, from 1: one that is retried enters its states anew; 1 at the top.
     name, type
         The state's.
     order
-        Its place among the visits with the same parent and branch, from 0.
+        Its place among the visits with the same parent, branch and attempt, from 0.
     retries
         How many attempts followed the first one.
     redrives
@@ -238,12 +240,15 @@ class Visit(Model):
     job, function, endpoint
         The name of what a Task works with, if that is one.
     items
-        Of a Map, how many items it has begun; of a Parallel, how many branches; else 0.
+        Of a Map, how many items it has begun; of a Parallel, how many branches; else 0. In its last attempt.
+    length
+        Of a Map, how many items it was given; None when that is not known.
     """
 
     id: int
     parent: int | None
     branch: int | None
+    attempt: int
     name: str
     type: str
     order: int
@@ -259,6 +264,7 @@ class Visit(Model):
     function: str | None
     endpoint: str | None
     items: int
+    length: int | None
 
 
 class EventRow(Model):
@@ -308,6 +314,8 @@ class Execution(Model):
         Whether these actions can be taken now.
     aws_console_url
         Its page in AWS's console; None on a local cloud.
+    problem
+        What of it cannot be shown, and why, such as a past run's file that is missing or broken; None when all is well.
     """
 
     row: ExecutionRow
@@ -325,6 +333,7 @@ class Execution(Model):
     can_stop: bool
     can_redrive: bool
     aws_console_url: str | None
+    problem: str | None = None
 
 
 class ExecutionChange(Model):
@@ -366,6 +375,8 @@ class Attempt(Model):
         From 1.
     ended_at, error, cause, reason
         None while it runs; error and reason also when it succeeded.
+    is_aborted
+        Whether it was ended from outside: the execution was stopped, or another branch had failed.
     traceback
         The last lines of the traceback in its cause.
     """
@@ -377,6 +388,7 @@ class Attempt(Model):
     cause: str | None
     reason: str | None
     traceback: list[str]
+    is_aborted: bool
 
 
 class StateDetail(Model):
@@ -390,6 +402,8 @@ class StateDetail(Model):
         What a Task gave to what it calls; None without.
     definition
         The state's own; None when there is no definition.
+    map_run
+        Of a distributed Map, its Map Run's ARN: its items are executions of their own.
     """
 
     visit: Visit
@@ -398,6 +412,7 @@ class StateDetail(Model):
     parameters: dict[str, Any] | None
     definition: dict[str, Any] | None
     attempts: list[Attempt]
+    map_run: str | None
 
 
 class LogLine(Model):

@@ -71,6 +71,8 @@ export interface All {
  *     From 1.
  * ended_at, error, cause, reason
  *     None while it runs; error and reason also when it succeeded.
+ * is_aborted
+ *     Whether it was ended from outside: the execution was stopped, or another branch had failed.
  * traceback
  *     The last lines of the traceback in its cause.
  */
@@ -82,6 +84,7 @@ export interface Attempt {
   cause: string | null;
   reason: string | null;
   traceback: string[];
+  is_aborted: boolean;
 }
 /**
  * A bar of a histogram: from `low` up to `high`.
@@ -284,6 +287,8 @@ export interface EventRow {
  *     Whether these actions can be taken now.
  * aws_console_url
  *     Its page in AWS's console; None on a local cloud.
+ * problem
+ *     What of it cannot be shown, and why, such as a past run's file that is missing or broken; None when all is well.
  */
 export interface Execution {
   row: ExecutionRow;
@@ -303,6 +308,7 @@ export interface Execution {
   can_stop: boolean;
   can_redrive: boolean;
   aws_console_url: string | null;
+  problem: string | null;
 }
 /**
  * An execution in a list.
@@ -348,10 +354,12 @@ export interface ExecutionRow {
  *     The visit of the Parallel or Map that it is inside of; None at the top.
  * branch
  *     Which branch of the Parallel, or item of the Map, from 0; None at the top.
+ * attempt
+ *     Which attempt of that Parallel or Map, from 1: one that is retried enters its states anew; 1 at the top.
  * name, type
  *     The state's.
  * order
- *     Its place among the visits with the same parent and branch, from 0.
+ *     Its place among the visits with the same parent, branch and attempt, from 0.
  * retries
  *     How many attempts followed the first one.
  * redrives
@@ -363,12 +371,15 @@ export interface ExecutionRow {
  * job, function, endpoint
  *     The name of what a Task works with, if that is one.
  * items
- *     Of a Map, how many items it has begun; of a Parallel, how many branches; else 0.
+ *     Of a Map, how many items it has begun; of a Parallel, how many branches; else 0. In its last attempt.
+ * length
+ *     Of a Map, how many items it was given; None when that is not known.
  */
 export interface Visit {
   id: number;
   parent: number | null;
   branch: number | null;
+  attempt: number;
   name: string;
   type: string;
   order: number;
@@ -384,6 +395,7 @@ export interface Visit {
   function: string | null;
   endpoint: string | null;
   items: number;
+  length: number | null;
 }
 /**
  * What has changed in an execution since the last message: whatever is given replaces what was.
@@ -823,6 +835,8 @@ export interface ReportState {
  *     What a Task gave to what it calls; None without.
  * definition
  *     The state's own; None when there is no definition.
+ * map_run
+ *     Of a distributed Map, its Map Run's ARN: its items are executions of their own.
  */
 export interface StateDetail {
   visit: Visit;
@@ -835,6 +849,7 @@ export interface StateDetail {
     [k: string]: unknown;
   } | null;
   attempts: Attempt[];
+  map_run: string | null;
 }
 /**
  * A request to start an execution of any workflow; `input` is JSON text.
