@@ -689,6 +689,8 @@ class Evaluation(Model):
         Of all rows: actual minus predicted.
     rows
         How many there are.
+    rmse, mae, bias
+        Of all rows: the root of the mean squared residual, the mean absolute one, the mean one.
     problem
         Why there is none; the rest is then empty.
     """
@@ -696,6 +698,9 @@ class Evaluation(Model):
     points: list[Prediction]
     residuals: list[Bin]
     rows: int
+    rmse: float | None
+    mae: float | None
+    bias: float | None
     uri: str | None
     problem: str | None = None
 
