@@ -216,6 +216,8 @@ export interface Endpoints {
  *     Of all rows: actual minus predicted.
  * rows
  *     How many there are.
+ * rmse, mae, bias
+ *     Of all rows: the root of the mean squared residual, the mean absolute one, the mean one.
  * problem
  *     Why there is none; the rest is then empty.
  */
@@ -223,6 +225,9 @@ export interface Evaluation {
   points: Prediction[];
   residuals: Bin[];
   rows: number;
+  rmse: number | null;
+  mae: number | null;
+  bias: number | null;
   uri: string | null;
   problem: string | null;
 }
