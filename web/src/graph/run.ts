@@ -1,0 +1,187 @@
+// What an execution did, on the graph: which visit each state shows, which way was taken, how a Map's items stand.
+
+import type { StateStatus, Visit } from "../api/types";
+import { edgeKey, type Graph, type GraphNode, type Region } from "./model";
+
+/** An execution's visits, ready to be looked up; made once for each change. */
+export interface VisitIndex {
+  readonly byId: ReadonlyMap<number, Visit>;
+  /** The visits at the top (null), or of a branch or item of a visit, in their order. */
+  readonly inside: (parent: number | null, branch: number | null) => readonly Visit[];
+  /** The branches or items of a visit that were begun, in their order. */
+  readonly branches: (parent: number) => readonly number[];
+}
+
+export function indexVisits(visits: readonly Visit[]): VisitIndex {
+  const byId = new Map<number, Visit>();
+  const families = new Map<number | null, Map<number | null, Visit[]>>();
+  for (const visit of visits) {
+    byId.set(visit.id, visit);
+    const family = families.get(visit.parent) ?? new Map<number | null, Visit[]>();
+    families.set(visit.parent, family);
+    const line = family.get(visit.branch);
+    if (line) line.push(visit);
+    else family.set(visit.branch, [visit]);
+  }
+  for (const family of families.values())
+    for (const line of family.values())
+      if (line.some((visit, i) => i > 0 && visit.order < (line[i - 1]?.order ?? 0)))
+        line.sort((a, b) => a.order - b.order);
+  return {
+    byId,
+    inside: (parent, branch) => families.get(parent)?.get(branch) ?? [],
+    branches: (parent) =>
+      [...(families.get(parent)?.keys() ?? [])].filter((key) => key !== null).sort((a, b) => a - b),
+  };
+}
+
+/** What the reader has chosen to see, where there is more than one thing to see. */
+export interface Choice {
+  /** The chosen visit and those that it is inside of. */
+  readonly chain: ReadonlySet<number>;
+  /** The chosen item of each Map's visit. */
+  readonly items: ReadonlyMap<number, number>;
+}
+
+/** An item of a Map's visit. */
+export interface Item {
+  readonly visit: number;
+  readonly index: number;
+}
+
+/** Chooses a visit and, of a Map, an item, with all that they are inside of. */
+export function chooseFrom(index: VisitIndex, selected: number | null, item: Item | null): Choice {
+  const chain = new Set<number>();
+  const items = new Map<number, number>();
+  const climb = (id: number | null): void => {
+    let visit = id === null ? undefined : index.byId.get(id);
+    while (visit && !chain.has(visit.id)) {
+      chain.add(visit.id);
+      if (visit.parent !== null && visit.branch !== null && !items.has(visit.parent))
+        items.set(visit.parent, visit.branch);
+      visit = visit.parent === null ? undefined : index.byId.get(visit.parent);
+    }
+  };
+  climb(selected);
+  if (item && !items.has(item.visit)) {
+    items.set(item.visit, item.index);
+    climb(item.visit);
+  }
+  return { chain, items };
+}
+
+/** A state as it went. */
+export interface NodeRun {
+  /** All visits in the branch or item that is shown. */
+  readonly visits: readonly Visit[];
+  /** The one that is drawn: the chosen one, else the last. */
+  readonly shown: Visit;
+}
+
+export interface EdgeRun {
+  readonly count: number;
+  /** Whether an error led along it. */
+  readonly isCaught: boolean;
+}
+
+export interface ItemMark {
+  readonly index: number;
+  readonly status: StateStatus;
+}
+
+export interface MapRun {
+  readonly marks: readonly ItemMark[];
+  /** The item whose states are shown; null when none has begun. */
+  readonly chosen: number | null;
+}
+
+export interface RunView {
+  readonly nodes: ReadonlyMap<string, NodeRun>;
+  readonly edges: ReadonlyMap<string, EdgeRun>;
+  readonly maps: ReadonlyMap<string, MapRun>;
+}
+
+/** Lays an execution over its graph. */
+export function runView(graph: Graph, index: VisitIndex, choice: Choice): RunView {
+  const nodes = new Map<string, NodeRun>();
+  const edges = new Map<string, EdgeRun>();
+  const maps = new Map<string, MapRun>();
+  const walk = (region: Region, visits: readonly Visit[]): void => {
+    takeWay(region, visits, edges);
+    const found = new Map<GraphNode, Visit[]>();
+    for (const visit of visits) {
+      const node = region.byName.get(visit.name);
+      if (!node) continue;
+      const list = found.get(node);
+      if (list) list.push(visit);
+      else found.set(node, [visit]);
+    }
+    for (const [node, list] of found) {
+      const last = list[list.length - 1];
+      const shown = list.find((visit) => choice.chain.has(visit.id)) ?? last;
+      if (!shown) continue;
+      nodes.set(node.id, { visits: list, shown });
+      if (node.type === "Map") {
+        const map = mapRun(node, shown, index, choice);
+        maps.set(node.id, map);
+        const region = node.regions[0];
+        if (region && map.chosen !== null) walk(region, index.inside(shown.id, map.chosen));
+      } else {
+        node.regions.forEach((inner, branch) => walk(inner, index.inside(shown.id, branch)));
+      }
+    }
+  };
+  walk(graph.root, index.inside(null, null));
+  return { nodes, edges, maps };
+}
+
+/** How many of a Map's items stand how. */
+export function countItems(marks: readonly ItemMark[]): Map<StateStatus, number> {
+  const counts = new Map<StateStatus, number>();
+  for (const mark of marks) counts.set(mark.status, (counts.get(mark.status) ?? 0) + 1);
+  return counts;
+}
+
+const OPEN: readonly StateStatus[] = ["RUNNING", "RETRYING"];
+
+function takeWay(region: Region, visits: readonly Visit[], edges: Map<string, EdgeRun>): void {
+  const take = (from: GraphNode | null | undefined, to: GraphNode | undefined, isCaught: boolean): void => {
+    const edge = from && to && region.between.get(edgeKey(from, to));
+    if (!edge) return;
+    const known = edges.get(edge.id);
+    const caught = isCaught && edge.ways.some((way) => way.kind === "catch");
+    edges.set(edge.id, { count: (known?.count ?? 0) + 1, isCaught: caught || (known?.isCaught ?? false) });
+  };
+  const first = visits[0];
+  if (first && region.start?.type === "Start") take(region.start, region.byName.get(first.name), false);
+  visits.forEach((visit, i) => {
+    const next = visits[i + 1];
+    if (next) take(region.byName.get(visit.name), region.byName.get(next.name), visit.status === "CAUGHT");
+  });
+  const last = visits[visits.length - 1];
+  const end = region.nodes[region.nodes.length - 1];
+  if (last?.status === "SUCCEEDED" && end?.type === "End") take(region.byName.get(last.name), end, false);
+}
+
+function mapRun(node: GraphNode, visit: Visit, index: VisitIndex, choice: Choice): MapRun {
+  const region = node.regions[0];
+  const marks = index.branches(visit.id).map((branch): ItemMark => {
+    const line = index.inside(visit.id, branch);
+    return { index: branch, status: itemStatus(line[line.length - 1], visit, region) };
+  });
+  const wanted = choice.items.get(visit.id);
+  const failed = marks.find((mark) => mark.status === "FAILED" || mark.status === "TIMED_OUT");
+  const chosen = wanted ?? failed?.index ?? marks[0]?.index ?? null;
+  return { marks, chosen };
+}
+
+/** How an item stands, by its last state: between two states it still runs. */
+function itemStatus(last: Visit | undefined, map: Visit, region: Region | undefined): StateStatus {
+  if (!last) return "RUNNING";
+  if (last.status !== "SUCCEEDED" && last.status !== "CAUGHT") return last.status;
+  if (last.type === "Fail") return "FAILED";
+  if (!OPEN.includes(map.status)) return last.status === "CAUGHT" ? "FAILED" : "SUCCEEDED";
+  const state = region?.byName.get(last.name)?.definition;
+  const isOver = last.status === "SUCCEEDED" && (!state || state["End"] === true || last.type === "Succeed");
+  return isOver ? "SUCCEEDED" : "RUNNING";
+}
