@@ -103,6 +103,10 @@ class Cloud:
         stack = answer["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
+    def forget_outputs(self) -> None:
+        """Read the stack's outputs anew when they are asked for next: it may have been deployed again."""
+        self.__dict__.pop("outputs", None)
+
     def output(self, name: str) -> str:
         """Give one of the stack's outputs.
 

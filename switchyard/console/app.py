@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from switchyard.console import endpoints, target
+from switchyard.console import (
+    endpoints,
+    listing,
+    target,
+    workflows,
+)
 from switchyard.console.live import live_route
 from switchyard.console.pages import page_routes
 from switchyard.console.problems import problem, problem_of
@@ -34,7 +39,12 @@ class Area(Protocol):
         """Say who makes the feeds of its topics, by their kind."""
 
 
-AREAS: tuple[Area, ...] = (target, endpoints)
+AREAS: tuple[Area, ...] = (
+    target,
+    workflows,
+    listing,
+    endpoints,
+)
 
 
 def make_app(context: Context, areas: Sequence[Area] = AREAS) -> Starlette:

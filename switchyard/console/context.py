@@ -7,7 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from switchyard.aws.client import connect_local
+from switchyard.console.explorer import NO_CLOUD, Explorer
+from switchyard.console.index import ExecutionIndex
 from switchyard.console.live import Hub
+from switchyard.console.past import PastRuns
 from switchyard.console.problems import RequestError
 from switchyard.launcher import find_cloud
 
@@ -79,6 +82,14 @@ class Context:
         self.home = home
         self.project = project
         self.hub = Hub()
+        self.past = PastRuns(home)
+        self.index = ExecutionIndex()
+        self.explorer = Explorer(connection, self.index, self.past)
+
+    def close(self) -> None:
+        """End every page's connection, and read no more."""
+        self.hub.close()
+        self.explorer.close()
 
     @property
     def cloud(self) -> Cloud | None:
@@ -95,7 +106,7 @@ class Context:
         """
         cloud = self.cloud
         if cloud is None:
-            raise RequestError(502, "no local cloud is up; start one with `switchyard up`")
+            raise RequestError(502, NO_CLOUD)
         return cloud
 
     def interval(self, *, local: float, aws: float) -> float:

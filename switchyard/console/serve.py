@@ -96,7 +96,7 @@ class ConsoleServer:
 
     def stop(self) -> None:
         """End every page's connection, and serve no more."""
-        self._context.hub.close()
+        self._context.close()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join(_STOP_SECONDS)

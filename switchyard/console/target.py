@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchyard.aws.client import LOCAL_REGION
-from switchyard.console.problems import problem_of
 from switchyard.console.routing import get
 from switchyard.console.schema import Live, Target
 
@@ -28,45 +27,30 @@ def feeds(context: Context) -> dict[str, FeedMaker]:
 
 def describe_target(context: Context) -> Target:
     """Say which cloud the console looks at, and whether it answers."""
-    project = context.project.root.name if context.project is not None else None
-    cloud = context.cloud
-    if cloud is None:
-        return Target(
-            name="past runs",
-            is_local=True,
-            region=LOCAL_REGION,
-            stack="",
-            is_up=False,
-            problem="no local cloud is up; start one with `switchyard up`",
-            project=project,
-        )
-    problem = None
-    try:
-        cloud.client("stepfunctions").list_state_machines(maxResults=1)
-    except Exception as error:
-        problem = problem_of(error).detail
+    context.explorer.refresh()
+    cloud, problem = context.cloud, context.explorer.problem
     return Target(
-        name=str(cloud),
-        is_local=cloud.is_local,
-        region=cloud.region,
-        stack=cloud.stack_name,
+        name=str(cloud) if cloud is not None else "past runs",
+        is_local=cloud is None or cloud.is_local,
+        region=cloud.region if cloud is not None else LOCAL_REGION,
+        stack=cloud.stack_name if cloud is not None else "",
         is_up=problem is None,
         problem=problem,
-        project=project,
+        project=context.project.root.name if context.project is not None else None,
     )
 
 
 class _TargetFeed:
     def __init__(self, context: Context, topic: str) -> None:
-        self.interval = context.interval(local=2.0, aws=15.0)
+        self.interval = 1.0  # the explorer keeps to what the cloud allows
         self._context = context
         self._topic = topic
         self._last: Target | None = None
 
     def snapshot(self) -> Live:
-        target = self._last or describe_target(self._context)
-        self._last = target
-        return Live(topic=self._topic, kind="snapshot", data=target)
+        if self._last is None:
+            self._last = describe_target(self._context)
+        return Live(topic=self._topic, kind="snapshot", data=self._last)
 
     def look(self) -> Live | None:
         before, self._last = self._last, describe_target(self._context)

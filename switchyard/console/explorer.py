@@ -1,0 +1,383 @@
+"""Reads the cloud's executions into the index: the newest at each look, the older ones in the background."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from switchyard.aws.errors import error_code
+from switchyard.console.known import described, listed
+from switchyard.console.pace import Pace
+from switchyard.console.problems import problem_of
+from switchyard.console.schema import ExecutionStatus
+
+if TYPE_CHECKING:
+    from switchyard.aws.client import Cloud
+    from switchyard.console.context import Connection
+    from switchyard.console.index import ExecutionIndex
+    from switchyard.console.past import PastRuns
+
+# Of each state machine, no more executions are read than this.
+MAX_EXECUTIONS = 10_000
+NO_CLOUD = "no local cloud is up; start one with `switchyard up`"
+
+_PAGE, _OLDER_PAGE, _MAX_NEW_PAGES = 100, 1000, 20
+_LOCAL_PAGE = 20
+_PAST_SECONDS = 5.0
+_IDLE_SECONDS = 60.0
+_TRY_AGAIN_SECONDS = 2.0
+# AWS refills its bucket of DescribeExecution by 10 to 15 a second, of ListExecutions by 5 to 10.
+_DESCRIBE_PACE, _LIST_PACE = (5.0, 100), (2.0, 20)
+# What may be said of one state machine, while the others can be read.
+_NO_LIST = ("StateMachineTypeNotSupported", "StateMachineDoesNotExist", "StateMachineDeleting", "InvalidArn")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A state machine of the cloud.
+
+    Parameters
+    ----------
+    arn, title
+        Its ARN, and its name as the template has it.
+    older
+        Where to go on reading older executions; None when there are none, or not known yet.
+    count
+        How many have been read by pages.
+    """
+
+    arn: str
+    title: str
+    has_begun: bool = False
+    older: str | None = None
+    count: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is nothing older to read."""
+        return self.has_begun and self.older is None
+
+
+class Explorer:
+    """Reads executions, when somebody asks for them.
+
+    Parameters
+    ----------
+    connection
+        To the cloud.
+    index
+        Where to put them.
+    past
+        The past runs to unite them with.
+    """
+
+    def __init__(self, connection: Connection, index: ExecutionIndex, past: PastRuns) -> None:
+        self._connection = connection
+        self._index = index
+        self._past = past
+        self._looking = threading.Lock()
+        self._lock = threading.Lock()
+        self._cloud: Cloud | None = None
+        self._machines: dict[str, Machine] = {}
+        self._machines_until = 0.0
+        self._past_until = 0.0
+        self._looked_at: float | None = None
+        self._looks = 0
+        self._asked_at = 0.0
+        self._problem: str | None = None
+        self._was_away = False
+        self._stopped = threading.Event()
+        self._is_stale = False
+        self._work = threading.Condition()
+        # To be described: what somebody looks at, or what has just changed; and the rest.
+        self._first: OrderedDict[str, None] = OrderedDict()
+        self._rest: OrderedDict[str, None] = OrderedDict()
+        self._worker: threading.Thread | None = None
+        self._list_pace = self._describe_pace = Pace(0, 1)
+
+    # What is known
+
+    @property
+    def problem(self) -> str | None:
+        """Why the cloud cannot be read now; None when it can."""
+        with self._lock:
+            return self._problem
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there are no older executions to come in."""
+        with self._lock:
+            has_read = self._cloud is None or self._machines_until > 0
+            return has_read and all(machine.is_complete for machine in self._machines.values())
+
+    def machines(self) -> list[Machine]:
+        """List the cloud's state machines."""
+        with self._lock:
+            return list(self._machines.values())
+
+    def title(self, workflow_arn: str) -> str:
+        """Give a workflow's title: its name as the template has it, else its own."""
+        with self._lock:
+            machine = self._machines.get(workflow_arn)
+            stack = self._cloud.stack_name if self._cloud is not None else "switchyard"
+        if machine is not None:
+            return machine.title
+        name = workflow_arn.rpartition(":")[2]
+        own = name.removeprefix(f"{stack}-")
+        return "".join(part[:1].upper() + part[1:] for part in own.split("-")) if own != name else name
+
+    # Looking
+
+    def refresh(self, max_age: float | None = None) -> None:
+        """See that what is known is not older than this; another look under way is as good, after the first one.
+
+        Parameters
+        ----------
+        max_age
+            In seconds; by default as the cloud allows: half a second on this machine, 5 seconds on AWS.
+        """
+        with self._lock:
+            has_looked = self._looked_at is not None
+            self._asked_at = time.monotonic()
+        if not self._looking.acquire(blocking=not has_looked):
+            return
+        try:
+            cloud = self._connection.cloud()
+            if max_age is None:
+                max_age = 0.5 if cloud is None or cloud.is_local else 5.0
+            with self._lock:
+                is_due = self._looked_at is None or self._is_stale or time.monotonic() - self._looked_at >= max_age
+                self._is_stale = False
+            if is_due:
+                self._look(cloud)
+                with self._lock:
+                    self._looked_at = time.monotonic()
+        finally:
+            self._looking.release()
+        with self._work:
+            self._work.notify_all()
+
+    def expire(self) -> None:
+        """Let the next `refresh` look, whenever the last look was: something has been done."""
+        with self._lock:
+            self._is_stale = True
+
+    def want(self, arns: Iterable[str]) -> None:
+        """Describe these before all others: somebody looks at them."""
+        with self._work:
+            for arn in arns:
+                if arn in self._rest:
+                    del self._rest[arn]
+                    self._first[arn] = None
+
+    def close(self) -> None:
+        """Read no more."""
+        self._stopped.set()
+        with self._work:
+            self._work.notify_all()
+
+    def _look(self, cloud: Cloud | None) -> None:
+        self._see_cloud(cloud)
+        if time.monotonic() >= self._past_until:
+            self._index.put_past(self._past.scan())
+            self._past_until = time.monotonic() + _PAST_SECONDS
+        if cloud is None:
+            self._set_problem(NO_CLOUD)
+            self._was_away = True
+            return
+        try:
+            self._read_machines(cloud)
+            self._read_newest(cloud)
+        except Exception as error:
+            self._set_problem(problem_of(error).detail)
+            self._was_away |= not isinstance(error, ClientError)
+        else:
+            self._set_problem(None)
+        self._looks += 1
+        self._begin_work()
+
+    def _see_cloud(self, cloud: Cloud | None) -> None:
+        """Begin anew when it is another cloud than before: a local one forgets everything when it ends."""
+        is_other = cloud is not None and self._cloud is not None and cloud is not self._cloud
+        is_back = cloud is not None and cloud.is_local and self._was_away and self._answers(cloud)
+        if is_other or is_back:
+            self._index.forget_cloud()
+            with self._lock:
+                self._machines = {}
+            with self._work:
+                self._first.clear()
+                self._rest.clear()
+            self._machines_until = self._past_until = 0.0
+            self._was_away = False
+        if cloud is not None and cloud is not self._cloud:
+            with self._lock:
+                self._cloud = cloud
+            self._list_pace = Pace(0, 1) if cloud.is_local else Pace(*_LIST_PACE)
+            self._describe_pace = Pace(0, 1) if cloud.is_local else Pace(*_DESCRIBE_PACE)
+
+    @staticmethod
+    def _answers(cloud: Cloud) -> bool:
+        try:
+            cloud.client("stepfunctions").list_state_machines(maxResults=1)
+        except (ClientError, BotoCoreError):
+            return False
+        return True
+
+    def _set_problem(self, problem: str | None) -> None:
+        with self._lock:
+            self._problem = problem
+
+    def _read_machines(self, cloud: Cloud) -> None:
+        if time.monotonic() < self._machines_until:
+            return
+        cloud.forget_outputs()
+        found = cloud.workflows()
+        with self._lock:
+            self._machines = {
+                arn: replace(self._machines.get(arn) or Machine(arn, title), title=title)
+                for title, arn in found.items()
+            }
+        self._machines_until = time.monotonic() + (5.0 if cloud.is_local else 60.0)
+
+    def _read_newest(self, cloud: Cloud) -> None:
+        machines = self.machines()
+        if cloud.is_local or len(machines) < 2:
+            for machine in machines:
+                self._read_newest_of(cloud, machine)
+            return
+        with ThreadPoolExecutor(8, "console look") as pool:
+            list(pool.map(lambda machine: self._read_newest_of(cloud, machine), machines))
+
+    def _read_newest_of(self, cloud: Cloud, machine: Machine) -> None:
+        stepfunctions = cloud.client("stepfunctions")
+        size = _LOCAL_PAGE if cloud.is_local and machine.has_begun else _PAGE
+        token: dict[str, str] = {}
+        seen: set[str] = set()
+        try:
+            for _ in range(_MAX_NEW_PAGES):
+                answer = stepfunctions.list_executions(stateMachineArn=machine.arn, maxResults=size, **token)
+                items = answer["executions"]
+                has_met_known = any(self._index.find_in_cloud(item["executionArn"]) for item in items)
+                seen.update(self._put(items))
+                token = {"nextToken": answer["nextToken"]} if answer.get("nextToken") else {}
+                if not token or has_met_known or not machine.has_begun:
+                    break
+            if not machine.has_begun:
+                self._update(machine.arn, has_begun=True, older=token.get("nextToken"), count=len(seen))
+            # On AWS every third time: it is for old ones that have been redriven, or have run for long.
+            elif cloud.is_local or self._looks % 3 == 0:
+                self._read_running(stepfunctions, machine.arn, seen)
+        except ClientError as error:
+            if error_code(error) not in _NO_LIST:
+                raise
+            self._update(machine.arn, has_begun=True, older=None)
+
+    def _read_running(self, stepfunctions: Any, machine_arn: str, seen: set[str]) -> None:
+        answer = stepfunctions.list_executions(
+            stateMachineArn=machine_arn, statusFilter=ExecutionStatus.RUNNING, maxResults=_OLDER_PAGE
+        )
+        seen |= self._put(answer["executions"])
+        if answer.get("nextToken"):
+            return
+        ended = [
+            execution.arn
+            for execution in self._index.all()
+            if execution.status is ExecutionStatus.RUNNING
+            and execution.workflow_arn == machine_arn
+            and not execution.is_past
+            and execution.arn not in seen
+        ]
+        self._queue(ended, at_once=True)
+
+    def _put(self, items: list[dict[str, Any]]) -> set[str]:
+        before = {item["executionArn"]: self._index.find_in_cloud(item["executionArn"]) for item in items}
+        after = [listed(item, before[item["executionArn"]]) for item in items]
+        self._index.put(after)
+        changed = [each for each in after if each is not before[each.arn]]
+        # A few have changed under somebody's eyes; many are only new here.
+        self._queue([each.arn for each in changed], at_once=len(changed) < _LOCAL_PAGE)
+        return set(before)
+
+    def _update(self, arn: str, **changes: Any) -> None:
+        with self._lock:
+            if arn in self._machines:
+                self._machines[arn] = replace(self._machines[arn], **changes)
+
+    # In the background
+
+    def _queue(self, arns: Iterable[str], *, at_once: bool = False) -> None:
+        with self._work:
+            for arn in arns:
+                if at_once:
+                    self._rest.pop(arn, None)
+                    self._first[arn] = None
+                elif arn not in self._first:
+                    self._rest[arn] = None
+            self._work.notify_all()
+
+    def _begin_work(self) -> None:
+        if self._worker is None and not self._stopped.is_set():
+            self._worker = threading.Thread(target=self._run, name="console index", daemon=True)
+            self._worker.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            task = self._next_task()
+            if task is None:
+                continue
+            try:
+                task()
+            except Exception as error:
+                # The next look says what is wrong.
+                if not isinstance(error, (ClientError, BotoCoreError)):
+                    self._set_problem(problem_of(error).detail)
+                self._stopped.wait(_TRY_AGAIN_SECONDS)
+
+    def _next_task(self) -> Callable[[], None] | None:
+        with self._work:
+            older = next((machine for machine in self.machines() if machine.older is not None), None)
+            # When nobody has asked for a while, what is missing can wait.
+            is_idle = time.monotonic() - self._asked_at > _IDLE_SECONDS
+            if is_idle or self.problem is not None or not (older or self._first or self._rest):
+                self._work.wait(_IDLE_SECONDS)
+                return None
+            if older is not None and not self._first:
+                return partial(self._read_older, older)
+            arn, _ = (self._first or self._rest).popitem(last=False)
+            return partial(self._describe, arn)
+
+    def _describe(self, arn: str) -> None:
+        cloud = self._cloud
+        if cloud is None or not self._describe_pace.wait(self._stopped):
+            return
+        try:
+            execution = described(cloud.client("stepfunctions").describe_execution(executionArn=arn))
+        except (ClientError, BotoCoreError) as error:
+            if not (isinstance(error, ClientError) and error_code(error) in ("ExecutionDoesNotExist", "InvalidArn")):
+                self._queue([arn])
+                raise
+            # It has been there, and its time has run out: nothing more will be known of it.
+            return
+        if cloud is self._cloud:
+            self._index.put([execution])
+
+    def _read_older(self, machine: Machine) -> None:
+        cloud = self._cloud
+        if cloud is None or not self._list_pace.wait(self._stopped):
+            return
+        answer = cloud.client("stepfunctions").list_executions(
+            stateMachineArn=machine.arn, maxResults=_OLDER_PAGE, nextToken=machine.older
+        )
+        if cloud is not self._cloud:
+            return
+        count = machine.count + len(self._put(answer["executions"]))
+        older = answer.get("nextToken") if count < MAX_EXECUTIONS else None
+        self._update(machine.arn, older=older, count=count)
