@@ -18,15 +18,21 @@ const DEFAULT_WIDTH = 640;
 export function useWidth(): [RefObject<HTMLDivElement>, number] {
   const ref = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(DEFAULT_WIDTH);
+  const watched = useRef<{ element: Element | null; observer?: ResizeObserver }>({ element: null });
+  // After every drawing, since the element comes only with the first values.
   useEffect(() => {
     const element = ref.current;
-    if (!element || typeof ResizeObserver === "undefined") return undefined;
+    if (element === watched.current.element || typeof ResizeObserver === "undefined") return;
+    watched.current.observer?.disconnect();
+    watched.current = { element };
+    if (!element) return;
     const observer = new ResizeObserver(([entry]) => {
       if (entry && entry.contentRect.width > 0) setWidth(Math.round(entry.contentRect.width));
     });
     observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+    watched.current.observer = observer;
+  });
+  useEffect(() => () => watched.current.observer?.disconnect(), []);
   return [ref, width];
 }
 

@@ -124,3 +124,34 @@ test("metrics without a scale in common have a plot each", () => {
   expect(container.querySelectorAll("svg[role=group]")).toHaveLength(2);
   expect(screen.getByRole("group", { name: "training: r2" })).toBeTruthy();
 });
+
+test("a plot whose values come later is as wide as its place", () => {
+  const watched: Element[] = [];
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      constructor(private readonly tell: (entries: { contentRect: { width: number } }[]) => void) {}
+      observe(element: Element) {
+        watched.push(element);
+        this.tell([{ contentRect: { width: 900 } }]);
+      }
+      disconnect() {}
+    },
+  );
+  try {
+    const plot = (values: number[]) => (
+      <LinePlot
+        title="rmse"
+        series={[{ name: "rmse", points: values.map((value) => ({ at: value, value })) }]}
+      />
+    );
+    const { rerender } = render(plot([]));
+    expect(watched).toHaveLength(0);
+    rerender(plot([1, 2]));
+    expect(watched).toHaveLength(1);
+    rerender(plot([1, 2, 3]));
+    expect(screen.getByRole("group").getAttribute("width")).toBe("900");
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});

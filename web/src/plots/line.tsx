@@ -1,6 +1,7 @@
 /** Lines over time, over the seconds since a start, or over runs in their order. */
 import { line, symbol, symbolStar } from "d3-shape";
-import { useId, useMemo, useRef, useState } from "preact/hooks";
+import { useId, useMemo, useRef } from "preact/hooks";
+import { useActive } from "./active";
 import { elapsedAxis, extent, numberAxis, orderAxis, timeAxis, type Axis } from "./axes";
 import { formatElapsed, formatMoment, formatNumber, withUnit } from "./format";
 import { Axes, boxOf, PlotTable, round, Tooltip, useWidth, type Box } from "./frame";
@@ -63,43 +64,34 @@ const STAR = symbol(symbolStar, 110)() ?? "";
 export function LinePlot(props: LinePlotProps) {
   const { title, unit, onOpen, threshold } = props;
   const [ref, width] = useWidth();
-  const [active, setActive] = useState<number | null>(null);
   const drawn = useMemo(() => draw(props, width), [props, width]);
   const group = useRef<SVGGElement>(null);
   const help = useId();
   const { box, x, y, points, places } = drawn;
   const isLinked = points.some((point) => point.href);
-  const current = active === null ? [] : points.filter((point) => point.place === active);
+  const active = useActive(
+    ref,
+    places.length,
+    (at) => nearest(places, at),
+    (place) => {
+      if (isLinked) group.current?.querySelector<SVGElement>(`[data-place="${place}"]`)?.focus();
+    },
+  );
+  const current = active.at === null ? [] : points.filter((point) => point.place === active.at);
   const first = current[0];
+  const tabStop = active.at ?? selectedPlace(points) ?? places.length - 1;
 
   if (points.length === 0) return <p class="plot-empty">No values yet.</p>;
 
-  const move = (to: number) => {
-    const place = Math.max(0, Math.min(places.length - 1, to));
-    setActive(place);
-    if (isLinked) group.current?.querySelector<SVGElement>(`[data-place="${place}"]`)?.focus();
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    const to = {
-      ArrowLeft: (active ?? places.length) - 1,
-      ArrowRight: (active ?? -1) + 1,
-      Home: 0,
-      End: Infinity,
-    }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    move(to);
-  };
-  const onPointerMove = (event: PointerEvent) => {
-    const at = event.clientX - (ref.current?.getBoundingClientRect().left ?? 0);
-    setActive(nearest(places, at));
-  };
-  const tabStop = active ?? selectedPlace(points) ?? places.length - 1;
-
   return (
-    <div class="plot" ref={ref}>
+    <div class="plot">
       {props.series.length > 1 && <Legend names={props.series.map((one) => one.name)} />}
-      <div class="plot-drawing" onPointerMove={onPointerMove} onPointerLeave={() => setActive(null)}>
+      <div
+        class="plot-drawing"
+        ref={ref}
+        onPointerMove={active.onPointerMove}
+        onPointerLeave={active.onPointerLeave}
+      >
         <svg
           width={box.width}
           height={box.height}
@@ -109,8 +101,8 @@ export function LinePlot(props: LinePlotProps) {
           aria-label={title}
           aria-describedby={help}
           tabindex={isLinked ? undefined : 0}
-          onKeyDown={onKeyDown}
-          onBlur={() => setActive(null)}
+          onKeyDown={active.onKeyDown}
+          onBlur={() => active.set(null)}
         >
           <desc id={help}>{describe(props, points)} Arrow keys go from point to point.</desc>
           {threshold && <Shade box={box} y={y} threshold={threshold} />}
@@ -122,7 +114,7 @@ export function LinePlot(props: LinePlotProps) {
           ))}
           <g ref={group}>
             {points.map((point) => {
-              const isActive = point.place === active;
+              const isActive = point.place === active.at;
               if (!drawn.hasMarks && !isActive && !point.href && !point.mark) return null;
               const mark = <Mark point={point} isActive={isActive} isSmall={places.length > MOST_MARKS} />;
               if (!point.href) return <g key={`${point.series}/${point.place}`}>{mark}</g>;
@@ -135,7 +127,7 @@ export function LinePlot(props: LinePlotProps) {
                   tabindex={point.place === tabStop ? 0 : -1}
                   aria-label={wordsOf(point, props)}
                   aria-current={point.isSelected ? "true" : undefined}
-                  onFocus={() => setActive(point.place)}
+                  onFocus={() => active.set(point.place)}
                   onClick={(event) => {
                     if (!onOpen || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
                     event.preventDefault();
