@@ -47,7 +47,9 @@ export function ExecutionTable({ rows, total, hasMore, onMore }: ExecutionTableP
           <th scope="col" class="cell-workflow">
             Workflow
           </th>
-          <th scope="col">Recipe</th>
+          <th scope="col" class="cell-recipe">
+            Recipe
+          </th>
           <th scope="col" class="cell-outcome">
             Outcome
           </th>
@@ -85,7 +87,9 @@ function Row({ row, index }: { row: ExecutionRow; index: number }) {
       <td class="cell-workflow" title={row.workflow}>
         {row.workflow}
       </td>
-      <td title={row.recipe ?? undefined}>{row.recipe ?? <None />}</td>
+      <td class="cell-recipe" title={row.recipe ?? undefined}>
+        {row.recipe ?? <None />}
+      </td>
       <td class="cell-outcome" title={row.outcome ?? undefined}>
         {row.outcome ? statusWord(row.outcome) : <None />}
       </td>

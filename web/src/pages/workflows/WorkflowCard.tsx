@@ -3,6 +3,7 @@ import type { Workflow } from "../../api/types";
 import { paths } from "../../paths";
 import { ButtonLink, Card, durationText, Facts, None } from "../../ui";
 import { MarkStrip } from "./MarkStrip";
+import { Picture } from "./Picture";
 
 export interface WorkflowCardProps {
   workflow: Workflow;
@@ -25,7 +26,9 @@ export function WorkflowCard({ workflow, canStart }: WorkflowCardProps) {
     >
       <div class="workflow">
         <div class="workflow-picture">
-          {workflow.definition ? null : (
+          {workflow.definition ? (
+            <Picture definition={workflow.definition} />
+          ) : (
             <p class="muted">{workflow.definition_problem ?? "Its definition is not known."}</p>
           )}
         </div>
