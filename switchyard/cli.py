@@ -10,14 +10,17 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import events, faults, iam, logs, redrive
+from switchyard.commands import console, events, faults, iam, logs, redrive
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
+    OpenOption,
     connect,
     console_for,
     examples,
     no_execution,
+    opened_console,
+    print_beside,
     print_json,
     saved_run,
     show_run,
@@ -27,7 +30,7 @@ from switchyard.commands.shared import (
 from switchyard.errors import SwitchyardError, UsageError
 
 if TYPE_CHECKING:
-    pass
+    from switchyard.executions.result import RunResult
 
 app = typer.Typer(
     name="switchyard",
@@ -78,6 +81,7 @@ def main(
 @app.command(
     epilog=examples(
         "switchyard run diabetes",
+        "switchyard run diabetes --open",
         "switchyard run housing --data ~/housing.csv",
         "switchyard run diabetes --set hyperparameters.alpha=0.5 --set limits.training_seconds=600",
         "switchyard run diabetes --name nightly-42 --json > result.json",
@@ -101,6 +105,7 @@ def run(
         typer.Option(help="The execution's name. The same name is the same run, never a second one."),
     ] = None,
     fault: faults.FaultOption = None,
+    open_: OpenOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: train, check, predict and deploy, then ask the live endpoint.
@@ -113,14 +118,23 @@ def run(
     from switchyard.executions.progress import progress_for
     from switchyard.executions.run import RunRequest, failed_to_start, run_recipe
 
-    console = console_for(as_json)
+    screen = console_for(as_json)
+    progress = progress_for(screen, recipe)
     try:
-        result = run_recipe(
-            RunRequest(recipe, data, tuple(settings or ()), name, tuple(parse_fault(text) for text in fault or ())),
-            target=context.obj,
-            progress=progress_for(console, recipe),
-            show=lambda result: show_run(result, console, as_json),
-        )
+        with opened_console(context.obj, progress.note, is_wanted=open_) as opened:
+
+            def show(result: RunResult) -> None:
+                show_run(result, screen, as_json)
+                if opened is not None and result.status != "ABORTED":
+                    opened.stay()
+
+            result = run_recipe(
+                RunRequest(recipe, data, tuple(settings or ()), name, tuple(parse_fault(text) for text in fault or ())),
+                target=context.obj,
+                progress=progress,
+                show=show,
+                started=opened.show if opened is not None else None,
+            )
     except Exception as error:
         known = error if isinstance(error, SwitchyardError) else explain(error)
         if as_json and known is not None:
@@ -143,6 +157,7 @@ def start(
     name: Annotated[str | None, typer.Option(help="The execution's name.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it until it has ended.")] = False,
     fault: faults.FaultOption = None,
+    open_: OpenOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Start an execution of any workflow."""
@@ -160,13 +175,24 @@ def start(
     name = name or new_name(arn.rsplit(":", 1)[-1][:50])
     add_faults(cloud, specs, execution=name)
     execution_arn, _ = start_execution(cloud, arn, name, document)
-    if watch:
-        watch_execution(cloud, execution_arn, as_json)
-    elif as_json:
-        print_json({"execution_arn": execution_arn})
-    else:
-        print(execution_arn)
-        print(f"follow it: switchyard watch {name}", file=sys.stderr)
+    with opened_console(context.obj, print_beside, is_wanted=open_) as opened:
+        if opened is not None:
+            opened.show(cloud, execution_arn)
+        ending = None
+        if watch:
+            try:
+                watch_execution(cloud, execution_arn, as_json)
+            except typer.Exit as exit_:
+                ending = exit_
+        elif as_json:
+            print_json({"execution_arn": execution_arn})
+        else:
+            print(execution_arn, flush=True)
+            print_beside(f"follow it: switchyard watch {name}")
+        if opened is not None:
+            opened.stay()
+        if ending is not None:
+            raise ending
 
 
 @app.command(epilog=examples("switchyard watch nightly-42"))
@@ -274,13 +300,14 @@ def invoke(
 @app.command(
     epilog=examples(
         "switchyard up",
-        "switchyard up --port 4600 --time-scale 1",
+        "switchyard up --port 4700 --time-scale 1",
         "switchyard up --parameter 'DiabetesSchedule=rate(1 hour)'",
         "switchyard up --template ../other-project/template.yaml",
         "AWS_ENDPOINT_URL=http://127.0.0.1:4599 aws s3 ls",
     )
 )
 def up(
+    *,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")
     ] = launcher.DEFAULT_PORT,
@@ -295,11 +322,32 @@ def up(
         list[str] | None,
         typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the template; can be repeated."),
     ] = None,
+    console_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Where to serve the console; 0 for any free port. By default 4600, if it is free.",
+        ),
+    ] = None,
+    no_console: Annotated[bool, typer.Option("--no-console", help="Do not serve the console.")] = False,
 ) -> None:
-    """Run the local cloud until Ctrl-C, for any AWS client to use."""
+    """Run the local cloud until Ctrl-C, for any AWS client to use, and serve the console over it."""
     from switchyard.up import up as run_cloud
 
-    run_cloud(port=port, template=template, time_scale=time_scale, parameters=tuple(parameters or ()))
+    if no_console and console_port is not None:
+        raise UsageError("--console-port says where the console is, --no-console that there is none: give one of them")
+    run_cloud(
+        port=port,
+        template=template,
+        time_scale=time_scale,
+        parameters=tuple(parameters or ()),
+        with_console=not no_console,
+        console_port=console_port,
+    )
+
+
+app.command("console", epilog=console.EPILOG)(console.console)
 
 
 app.add_typer(iam.app)

@@ -358,7 +358,7 @@ def _glance(arguments: Sequence[str]) -> tuple[str, str] | None:
             values[name].append(value)
         elif not argument.startswith("-"):
             values[""].append(argument)
-        elif argument != "--json":
+        elif argument not in ("--json", "--open"):
             return None
     recipes, names = values[""], values["--name"]
     if option or len(recipes) != 1 or not re.fullmatch(r"[a-z0-9-]+", recipes[0]):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from switchyard.aws.api import api_address
 from switchyard.aws.client import connect_local
+from switchyard.console.listening import DEFAULT_PORT, listen, noted
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import ChildCloud, RunningCloud, find_cloud, find_home, free_port, kept_up, probe, start_cloud
 from switchyard.project import Project
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from switchyard.aws.client import Cloud
+    from switchyard.console.listening import Listener
 
 
-def up(*, port: int, template: Path | None, time_scale: float, parameters: Sequence[str] = ()) -> None:
-    """Run the local cloud until Ctrl-C.
+def up(
+    *,
+    port: int,
+    template: Path | None,
+    time_scale: float,
+    parameters: Sequence[str] = (),
+    with_console: bool = True,
+    console_port: int | None = None,
+) -> None:
+    """Run the local cloud until Ctrl-C, and serve the console over it.
 
     Parameters
     ----------
@@ -36,11 +46,15 @@ def up(*, port: int, template: Path | None, time_scale: float, parameters: Seque
         The factor on waits and retry intervals.
     parameters
         The template's, each as NAME=VALUE.
+    with_console
+        Whether to serve the console.
+    console_port
+        Where to serve it; 0 for any free port, None for the usual one, or any other when that is taken.
 
     Raises
     ------
     UsageError
-        When a parameter has no =, the port is taken, there is no template, or a cloud runs here already.
+        When a parameter has no =, a port is taken, there is no template, or a cloud runs here already.
     """
     for parameter in parameters:
         if "=" not in parameter:
@@ -53,6 +67,7 @@ def up(*, port: int, template: Path | None, time_scale: float, parameters: Seque
     elif not template.is_file():
         raise UsageError(f"--template {template}: there is no such file")
     _check_free(home, port)
+    listener = _listen(port, console_port) if with_console else None
     console = Console(highlight=False)
     # Whoever ends it by SIGTERM, such as a service manager, gets what Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -64,15 +79,26 @@ def up(*, port: int, template: Path | None, time_scale: float, parameters: Seque
             running = child.wait_until_ready()
         with kept_up(home, running):
             cloud = connect_local(running)
+            _say_where_it_is(console, running, listener)
             _say_what_is_loaded(console, cloud, running, template)
             if project is not None:
                 _publish(console, cloud, project)
             _say_how_to_use_it(console, cloud, running, home)
-            _wait(child, home)
+            with _serving(cloud, home, project, listener):
+                _wait(child, home)
     except KeyboardInterrupt:
         console.print("\nStopping the local cloud: its jobs and endpoints end with it.")
     finally:
         child.stop()
+        if listener is not None:
+            listener.socket.close()
+
+
+def _listen(port: int, console_port: int | None) -> Listener:
+    """Take the console's port, before anything is started; the cloud's own comes first."""
+    if console_port and console_port == port:
+        raise UsageError(f"--port and --console-port are both {port}: choose another one for the console")
+    return listen(port=0 if console_port is None and port == DEFAULT_PORT else console_port)
 
 
 def _project() -> Project | None:
@@ -113,9 +139,32 @@ def _publish(console: Console, cloud: Cloud, project: Project) -> None:
             console.print(Text.assemble((f"  {'recipe':<15}", "bold"), name))
 
 
-def _say_what_is_loaded(console: Console, cloud: Cloud, running: RunningCloud, template: Path) -> None:
+@contextlib.contextmanager
+def _serving(cloud: Cloud, home: Path, project: Project | None, listener: Listener | None) -> Iterator[None]:
+    """Serve the console. It comes last: the cloud is up no later for it, and whoever has its URL already waits."""
+    if listener is None:
+        yield
+        return
+    from switchyard.console.context import Connection, Context
+    from switchyard.console.serve import ConsoleServer
+
+    server = ConsoleServer(Context(Connection(cloud), home=home, project=project), listener)
+    try:
+        server.start()
+        with noted(home, listener):
+            yield
+    finally:
+        server.stop()
+
+
+def _say_where_it_is(console: Console, running: RunningCloud, listener: Listener | None) -> None:
     console.print(Text.assemble("The local cloud is up at ", (running.endpoint_url, "bold green")), soft_wrap=True)
+    if listener is not None:
+        console.print(Text.assemble("The console is at ", (listener.url, "bold green")), soft_wrap=True)
     console.print()
+
+
+def _say_what_is_loaded(console: Console, cloud: Cloud, running: RunningCloud, template: Path) -> None:
     console.print(f"Loaded from {template}:", soft_wrap=True)
     for what, names in _loaded(cloud):
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

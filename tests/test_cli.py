@@ -25,6 +25,7 @@ from tests.sample_project import SampleProject
 COMMANDS = [
     "run",
     "up",
+    "console",
     "start",
     "watch",
     "ls",

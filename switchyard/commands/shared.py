@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,12 +14,19 @@ from switchyard.aws.target import Target
 from switchyard.errors import SwitchyardError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
 
     from switchyard.aws.client import Cloud
+    from switchyard.console.opening import OpenedConsole
     from switchyard.executions.result import RunResult
     from switchyard.executions.runs import SavedExecution
+    from switchyard.project import Project
 
+OpenOption = Annotated[
+    bool, typer.Option("--open", help="Show it in the console, in the browser; Ctrl-C ends a console of its own.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 ExecutionName = Annotated[str, typer.Argument(metavar="EXECUTION", help="An execution's name or ARN.")]
 
@@ -79,6 +88,36 @@ def watch_execution(cloud: Cloud, execution_arn: str, as_json: bool) -> None:
         raise SwitchyardError(f"no longer watching; {name} goes on (end it: switchyard stop {name})") from None
     show_run(result, console, as_json)
     raise typer.Exit(0 if result.is_success else 1)
+
+
+@contextlib.contextmanager
+def opened_console(target: Target, say: Callable[[str], None], *, is_wanted: bool) -> Iterator[OpenedConsole | None]:
+    """Give what shows an execution in the console, for as long as the command lasts; None when nobody wants it."""
+    if not is_wanted:
+        yield None
+        return
+    from switchyard.console.opening import OpenedConsole
+
+    home = None if target.aws else launcher.find_home()
+    opened = OpenedConsole(home=home, project=find_project(), say=say)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def find_project() -> Project | None:
+    """Find the project around this folder; None outside of one."""
+    from switchyard.project import Project
+
+    with contextlib.suppress(SwitchyardError):
+        return Project.find()
+    return None
+
+
+def print_beside(text: str) -> None:
+    """Print something for people, beside what is for programs."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def console_for(as_json: bool) -> Console:

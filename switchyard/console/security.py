@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse
 
+from switchyard.console.listening import is_everywhere
 from switchyard.console.problems import problem
 from switchyard.console.routing import problem_response
 
@@ -35,24 +36,6 @@ _HEADERS = {
 }
 _SAFE = ("GET", "HEAD")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens at a host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_everywhere(host: str) -> bool:
-    """Whether a host stands for all of this machine's addresses."""
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
 
 
 class Guard:

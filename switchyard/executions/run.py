@@ -61,7 +61,12 @@ class RunRequest:
 
 
 def run_recipe(
-    request: RunRequest, *, target: Target, progress: Progress, show: Callable[[RunResult], None]
+    request: RunRequest,
+    *,
+    target: Target,
+    progress: Progress,
+    show: Callable[[RunResult], None],
+    started: Callable[[Cloud | None, str], None] | None = None,
 ) -> RunResult:
     """Run a recipe from its data to a prediction of the live endpoint.
 
@@ -75,6 +80,8 @@ def run_recipe(
         Shows what happens.
     show
         Called with the result while the cloud is still up.
+    started
+        Called with the cloud and the execution's ARN as soon as there is one; a run that is over has no cloud.
 
     Raises
     ------
@@ -101,6 +108,8 @@ def run_recipe(
         if isinstance(opened, SavedExecution):
             _check_saved(opened, recipe, request.data, overrides)
             progress.note(f"{opened.name} has run before: this is its result")
+            if started is not None:
+                started(None, _arn_of(opened))
             result = result_of(opened.tree, name=opened.name, folder=opened.folder, arn=_arn_of(opened))
             show(result)
             return result
@@ -121,6 +130,8 @@ def run_recipe(
             progress.note(f"{name} has run before: this is its result")
         else:
             progress.note(f"Execution {name}")
+        if started is not None:
+            started(opened.cloud, arn)
         result = follow_to_result(opened.cloud, arn, progress=progress, stop_on_interrupt=True)
         result.cloud_goes_on = opened.goes_on
         if faults:

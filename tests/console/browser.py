@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from switchyard.console.context import Context
+from switchyard.console.listening import Listener, listen
 from switchyard.console.serve import ConsoleServer
 
 TIMEOUT = 60
@@ -32,15 +33,15 @@ class Answer:
 class Browser:
     """Requests to one console, each over a connection of its own."""
 
-    def __init__(self, server: ConsoleServer, context: Context) -> None:
-        self.server = server
+    def __init__(self, listener: Listener, context: Context) -> None:
+        self.port = listener.port
+        self.url = listener.url
         self.context = context
-        self.url = server.url
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -63,7 +64,7 @@ class Browser:
     @contextmanager
     def live(self, *topics: str) -> Iterator[Iterator[dict[str, Any]]]:
         """Watch topics: gives an iterator of messages that waits for the next one."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
             connection.request("GET", "/api/live?" + urlencode([("topic", topic) for topic in topics]))
             response = connection.getresponse()
@@ -76,10 +77,11 @@ class Browser:
 @contextmanager
 def serving(context: Context) -> Iterator[Browser]:
     """Serve a console on any port for a while."""
-    server = ConsoleServer(context, port=0)
+    listener = listen(port=0)
+    server = ConsoleServer(context, listener)
     server.start()
     try:
-        yield Browser(server, context)
+        yield Browser(listener, context)
     finally:
         server.stop()
 
