@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from switchyard.errors import SwitchyardError, UsageError
 from switchyard.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 DEFAULT_PORT = 4599
 # Waits and retry intervals are this much shorter than on AWS: a 15 s retry takes 0.15 s.
@@ -49,12 +49,15 @@ class RunningCloud:
         The CloudFormation stack made from the template.
     unsupported
         Resources of the template that it cannot make.
+    https
+        What a client needs that names AWS's own hosts: `HTTPS_PROXY` and `AWS_CA_BUNDLE`; empty without that proxy.
     """
 
     endpoint_url: str
     pid: int
     stack_name: str = "switchyard"
     unsupported: tuple[str, ...] = ()
+    https: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_home(start: Path | None = None) -> Path:
@@ -185,6 +188,7 @@ class ChildCloud:
                 answer["pid"],
                 answer.get("stack_name") or "switchyard",
                 tuple(answer.get("unsupported") or ()),
+                answer.get("https") or {},
             )
         errors = self.stop()
         if message := answer.get("error"):
@@ -240,6 +244,7 @@ def start_cloud(
     time_scale: float = DEFAULT_TIME_SCALE,
     warm: Sequence[str] = (),
     parameters: Sequence[str] = (),
+    https: bool = False,
 ) -> ChildCloud:
     """Start a local cloud, without waiting for it.
 
@@ -257,6 +262,8 @@ def start_cloud(
         Frameworks whose libraries it should import at once, such as `scikit-learn`.
     parameters
         The template's, each as NAME=VALUE.
+    https
+        Whether to take AWS's own host names too, over HTTPS.
     """
     import tempfile
 
@@ -271,6 +278,8 @@ def start_cloud(
         command += ["--warm", framework]
     for parameter in parameters:
         command += ["--parameter", parameter]
+    if https:
+        command += ["--https-port", "0"]
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - it is read when the cloud does not start
     # A session of its own: Ctrl-C is for this process, which then ends the cloud in good order.
     process = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +73,13 @@ def up(
     # Whoever ends it by SIGTERM, such as a service manager, gets what Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     child = start_cloud(
-        home, template.resolve(), port=port, time_scale=time_scale, warm=["scikit-learn"], parameters=parameters
+        home,
+        template.resolve(),
+        port=port,
+        time_scale=time_scale,
+        warm=["scikit-learn"],
+        parameters=parameters,
+        https=True,
     )
     try:
         with console.status("Starting the local cloud …") if console.is_terminal else contextlib.nullcontext():
@@ -184,6 +191,9 @@ def _say_how_to_use_it(console: Console, cloud: Cloud, running: RunningCloud, ho
         ),
         soft_wrap=True,
     )
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in running.https.items())
+    console.print("For clients that name AWS's hosts themselves, as the SageMaker SDK does, also:")
+    console.print(Text(f"  export {variables}", style="cyan"), soft_wrap=True)
     console.print()
     console.print(f"State is kept in {home}; Ctrl-C ends the cloud.", soft_wrap=True)
 

@@ -66,12 +66,17 @@ def _serve(options: Any) -> int:
             stack = cloud.load(options.stack, options.template, dict(options.parameter))
         except TemplateError as error:
             raise _RefusedError(str(error), 1) from None
+        try:
+            https = {} if options.https_port is None else cloud.serve_https(options.https_port)
+        except OSError as error:
+            message = f"port {options.https_port} on 127.0.0.1 is taken ({error.strerror}); choose another"
+            raise _RefusedError(message, 2) from None
         state = {"endpoint_url": cloud.endpoint_url, "pid": os.getpid(), "stack_name": stack.name}
         state["parent_pipe"] = options.parent_pipe
         gc.freeze()
         gc.enable()
         with cloud.state_file(state):
-            print(json.dumps({**state, "unsupported": stack.unsupported}), flush=True)
+            print(json.dumps({**state, "unsupported": stack.unsupported, "https": https}), flush=True)
             ended.wait()
     finally:
         cloud.close()
@@ -92,6 +97,9 @@ def _options() -> Any:
         help="how long a second of a Wait state or of a retry's interval takes here (%(default)s)",
     )
     parser.add_argument("--warm", action="append", default=[], metavar="FRAMEWORK", help="load a runtime at once")
+    parser.add_argument(
+        "--https-port", type=_port, help="take AWS's own host names too, by an HTTPS proxy on this port"
+    )
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input is closed")
     return parser.parse_args()
 

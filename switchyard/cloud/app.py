@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from switchyard.cloud import moto_fixes
+from switchyard.cloud import moto_fixes, owner
 from switchyard.cloud.apigateway import creators as apigateway
 from switchyard.cloud.apigateway.rest_apis import RestApis
 from switchyard.cloud.faults import Faults
@@ -86,6 +86,7 @@ class Cloud:
         self._apis = RestApis()
         self._rooms: list[Creators] = [apigateway.creators(self._apis)]
         self._monitor: Any = None
+        self._proxy: Any = None
 
     def warm(self, frameworks: list[str]) -> None:
         """Start what takes longest to start: the functions' runtime, and those frameworks'."""
@@ -97,6 +98,7 @@ class Cloud:
         """Begin to serve."""
         moto_fixes.apply()
         moto_fixes.scale_time(self._time_scale)
+        owner.install()
         # Imported only now: they import moto's interpreter, which the fixes come before.
         import uvicorn
 
@@ -147,6 +149,30 @@ class Cloud:
         )
         self._server = uvicorn.Server(config)
         threading.Thread(target=self._server.run, args=([self._listening],), name="server", daemon=True).start()
+
+    def serve_https(self, port: int) -> dict[str, str]:
+        """Take AWS's own host names over HTTPS too, by a proxy.
+
+        Parameters
+        ----------
+        port : int
+            Where it listens; 0 for any free port.
+
+        Returns
+        -------
+        dict
+            What clients have to know: `HTTPS_PROXY` and `AWS_CA_BUNDLE`.
+
+        Raises
+        ------
+        OSError
+            The port is taken.
+        """
+        # Imported only now: `switchyard run` has no need of it.
+        from switchyard.cloud.https.proxy import HttpsProxy
+
+        self._proxy = HttpsProxy(self._listening.getsockname()[1], self._home / "ca.pem", port)
+        return {"HTTPS_PROXY": self._proxy.url, "AWS_CA_BUNDLE": str(self._proxy.certificate)}
 
     def _gateway(self) -> Any:
         from switchyard.cloud.apigateway.gateway import Gateway
@@ -207,6 +233,8 @@ class Cloud:
 
     def close(self) -> None:
         """End every process and thread that this cloud started."""
+        if self._proxy is not None:
+            self._proxy.close()
         if self._monitor is not None:
             self._monitor.close()
         if self._server is not None:

@@ -18,10 +18,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from switchyard.cloud import cloudformation, lambda_api
-from switchyard.cloud.apigateway.addresses import is_own_host
 from switchyard.cloud.apigateway.http import ApiGateway
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control
+from switchyard.cloud.https.names import is_aws_host
 from switchyard.cloud.iam.authorizer import Authorizer
 from switchyard.cloud.iam.requests import Request
 from switchyard.cloud.lambda_api import Lambda
@@ -130,6 +130,8 @@ def _moto() -> Any:
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         environ["RAW_URI"] = _raw_uri.get()
+        # A body that comes in chunks has no length; without this it would be taken for none.
+        environ["wsgi.input_terminated"] = True
         try:
             return dispatcher(environ, start_response)
         except NotImplementedError as error:
@@ -164,7 +166,7 @@ def _is_local(headers: dict[str, str]) -> bool:
     """Return whether neither another site's page nor a name that was bent to loopback sends the request."""
     host = headers.get("host", "127.0.0.1")
     origin = headers.get("origin")
-    if is_own_host(host):  # a name of AWS's own, which nobody else can bend
+    if is_aws_host(host):  # nobody but AWS can bend it
         host = "127.0.0.1"
     return all(
         urlsplit(address).hostname in LOCAL_NAMES or str(urlsplit(address).hostname).endswith(".localhost")

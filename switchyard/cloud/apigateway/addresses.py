@@ -30,11 +30,6 @@ class Address:
     path: str
 
 
-def is_own_host(host: str) -> bool:
-    """Return whether a host name is one of API Gateway's."""
-    return _HOST.fullmatch(host) is not None
-
-
 def address(host: str, path: str) -> Address | None:
     """Return which API a request is for, by its host or its path; None when it is for none."""
     if match := _HOST.fullmatch(host):
