@@ -71,12 +71,12 @@ def _serve(options: Any) -> int:
         except OSError as error:
             message = f"port {options.https_port} on 127.0.0.1 is taken ({error.strerror}); choose another"
             raise _RefusedError(message, 2) from None
-        state = {"endpoint_url": cloud.endpoint_url, "pid": os.getpid(), "stack_name": stack.name}
+        state = {"endpoint_url": cloud.endpoint_url, "pid": os.getpid(), "stack_name": stack.name, "https": https}
         state["parent_pipe"] = options.parent_pipe
         gc.freeze()
         gc.enable()
         with cloud.state_file(state):
-            print(json.dumps({**state, "unsupported": stack.unsupported, "https": https}), flush=True)
+            print(json.dumps({**state, "unsupported": stack.unsupported}), flush=True)
             ended.wait()
     finally:
         cloud.close()
