@@ -150,7 +150,7 @@ test("a plot whose values come later is as wide as its place", () => {
     rerender(plot([1, 2]));
     expect(watched).toHaveLength(1);
     rerender(plot([1, 2, 3]));
-    expect(screen.getByRole("group").getAttribute("width")).toBe("900");
+    expect(screen.getByRole("group", { name: "rmse" }).getAttribute("width")).toBe("900");
   } finally {
     vi.unstubAllGlobals();
   }
