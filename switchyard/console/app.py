@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from switchyard.console import (
     endpoints,
     listing,
+    models,
     target,
     workflows,
 )
@@ -43,6 +44,7 @@ AREAS: tuple[Area, ...] = (
     target,
     workflows,
     listing,
+    models,
     endpoints,
 )
 

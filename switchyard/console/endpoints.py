@@ -6,8 +6,10 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,6 +18,8 @@ from switchyard.console.endpoint_metrics import DEFAULT_WINDOW, WINDOWS, period_
 from switchyard.console.live import split_topic
 from switchyard.console.problems import RequestError
 from switchyard.console.routing import get, post_body, required
+from switchyard.console.run_facts import facts_of
+from switchyard.console.run_histories import RunHistories
 from switchyard.console.schema import (
     EndpointPage,
     EndpointRow,
@@ -26,6 +30,8 @@ from switchyard.console.schema import (
     Variant,
     VariantMetrics,
 )
+from switchyard.executions.history import find_in_states
+from switchyard.executions.result import first_row
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,9 +39,12 @@ if TYPE_CHECKING:
 
     from switchyard.aws.client import Cloud
     from switchyard.console.context import Context
+    from switchyard.console.known import KnownExecution
     from switchyard.console.live import FeedMaker
 
 _DEFAULT_CONTENT_TYPE = "text/csv"
+_READERS: WeakKeyDictionary[Context, EndpointReader] = WeakKeyDictionary()
+_LOCK = threading.Lock()
 # What a page shows of an answer; a prediction is far shorter.
 _MOST_CHARACTERS = 200_000
 _MOST_HEADER_CHARACTERS = 1024
@@ -44,7 +53,7 @@ _NAME = re.compile(r"[a-zA-Z0-9-]{1,63}")
 
 def routes(context: Context) -> list[Route]:
     """Make the routes of this area."""
-    endpoints = EndpointReader(context)
+    endpoints = reader_of(context)
 
     def page(request: Request) -> EndpointPage:
         return endpoints.page(required(request, "name"), _window(request.query_params.get("window")))
@@ -63,11 +72,23 @@ def routes(context: Context) -> list[Route]:
 
 def feeds(context: Context) -> dict[str, FeedMaker]:
     """Say who makes the feeds of this area; `endpoint:<name>#<seconds>` looks back that far."""
-    endpoints = EndpointReader(context)
+    endpoints = reader_of(context)
     return {
         "endpoints": lambda topic: _EndpointsFeed(context, endpoints, topic),
         "endpoint": lambda topic: _EndpointFeed(context, endpoints, topic),
     }
+
+
+@dataclass(frozen=True)
+class _Example:
+    content_type: str = _DEFAULT_CONTENT_TYPE
+    row: str | None = None
+
+
+def reader_of(context: Context) -> EndpointReader:
+    """Give the one reader of a console."""
+    with _LOCK:
+        return _READERS.setdefault(context, EndpointReader(context))
 
 
 class EndpointReader:
@@ -86,6 +107,16 @@ class EndpointReader:
         # By the endpoint's ARN, its row as of a certain change; by the configuration's ARN, its variants.
         self._rows: dict[str, tuple[Any, EndpointRow, str]] = {}
         self._configs: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        # By the ARN of the run that deployed last, a row to try the endpoint with.
+        self._histories = RunHistories(context)
+        self._examples: dict[str, _Example] = {}
+
+    def names(self) -> set[str]:
+        """Give the names of the endpoints that are there; none where they cannot be listed."""
+        try:
+            return {row.name for row in self.all().endpoints}
+        except (ClientError, BotoCoreError):
+            return set()
 
     def all(self) -> Endpoints:
         """List every endpoint, by name; a new one is described, and one that has changed again."""
@@ -134,11 +165,12 @@ class EndpointReader:
             )
         except (ClientError, BotoCoreError) as error:
             problem = str(explain(error))
+        example = self._example(cloud, name)
         return EndpointPage(
             row=row,
             config=config,
-            content_type=_DEFAULT_CONTENT_TYPE,
-            example=None,
+            content_type=example.content_type,
+            example=example.row,
             window_seconds=window,
             period_seconds=period,
             metrics=metrics,
@@ -146,11 +178,37 @@ class EndpointReader:
             problem=problem,
         )
 
+    def _example(self, cloud: Cloud, name: str) -> _Example:
+        """Find a row to try an endpoint with: the first one of the test data of the run that deployed to it."""
+        self._context.explorer.refresh()
+        deployed = next(
+            (each for each in self._context.index.all() if not each.is_past and facts_of(each).endpoint == name), None
+        )
+        if deployed is None:
+            return _Example()
+        if deployed.arn not in self._examples:
+            self._examples[deployed.arn] = self._read_example(cloud, deployed)
+        return self._examples[deployed.arn]
+
+    def _read_example(self, cloud: Cloud, deployed: KnownExecution) -> _Example:
+        try:
+            history = self._histories.of(deployed)
+            if history is None:
+                return _Example()
+            content_type = find_in_states(history.tree, "transform", "content_type")
+            uri = find_in_states(history.tree, "data", "test_uri")
+            row = first_row(cloud.client("s3"), uri) if isinstance(uri, str) else ""
+        except (ClientError, BotoCoreError):
+            return _Example()  # it is only for show
+        # The target is the first column; the model is not told it.
+        _, _, features = row.partition(",")
+        return _Example(str(content_type or _DEFAULT_CONTENT_TYPE), features[:_MOST_CHARACTERS] or None)
+
     def _see(self, cloud: Cloud) -> None:
         """Forget what was known of another cloud: its endpoints may have had the same names."""
         with self._lock:
             if cloud is not self._cloud:
-                self._cloud, self._rows, self._configs = cloud, {}, {}
+                self._cloud, self._rows, self._configs, self._examples = cloud, {}, {}, {}
 
     def _describe(self, cloud: Cloud, name: str) -> tuple[EndpointRow, str]:
         try:

@@ -13,6 +13,8 @@ from switchyard.executions.history import failure_reason, read_time
 
 # Text is looked for in this much of an input: thousands of them are kept, and each may have 256 KB.
 _SEARCHED_CHARACTERS = 4096
+# An output that is longer is not kept.
+_OUTPUT_CHARACTERS = 8192
 _MAX_NAME_CHARACTERS = 200
 _MAX_REASON_CHARACTERS = 500
 _STATUSES = frozenset(ExecutionStatus)
@@ -30,6 +32,8 @@ class KnownExecution:
         Whether its description has been read since it last changed; else recipe, outcome and reason may be missing.
     searched
         Its input's text, or the beginning of it.
+    output
+        Its output's text; empty without one, and when it is long.
     """
 
     arn: str
@@ -45,6 +49,7 @@ class KnownExecution:
     outcome: str | None = None
     reason: str | None = None
     searched: str = ""
+    output: str = ""
 
     @property
     def order(self) -> tuple[float, str]:
@@ -115,7 +120,8 @@ def described(description: Mapping[str, Any]) -> KnownExecution:
     seen = _read(description)
     given = _document(description.get("input"))
     made = _document(description.get("output"))
-    recipe = given.get("recipe")
+    # An upload's event names no recipe; the workflow tells which one it was.
+    recipe = given.get("recipe") or made.get("recipe")
     outcome = made.get("status")
     return replace(
         seen,
@@ -124,6 +130,7 @@ def described(description: Mapping[str, Any]) -> KnownExecution:
         outcome=outcome[:_MAX_NAME_CHARACTERS] if isinstance(outcome, str) and outcome else None,
         reason=_reason(description) if seen.status not in ("SUCCEEDED", "RUNNING") else None,
         searched=str(description.get("input") or "")[:_SEARCHED_CHARACTERS],
+        output=_short(description.get("output")),
     )
 
 
@@ -171,6 +178,10 @@ def _document(text: Any) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _short(text: Any) -> str:
+    return text if isinstance(text, str) and len(text) <= _OUTPUT_CHARACTERS else ""
 
 
 def _reason(description: Mapping[str, Any]) -> str | None:

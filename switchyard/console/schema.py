@@ -613,9 +613,10 @@ class ModelRow(Model):
 
 
 class Models(Model):
-    """Every recipe that has been run."""
+    """Every recipe that has been run; `problem` is why the model registry cannot be read."""
 
     models: list[ModelRow]
+    problem: str | None = None
 
 
 class Lineage(Model):
@@ -716,6 +717,8 @@ class ModelPage(Model):
         The oldest first, at most 500.
     selected
         The ARN of the run that lineage, evaluation and cost are of.
+    problem
+        Why the model registry cannot be read; versions and approvals are then as the runs tell.
     """
 
     recipe: str
@@ -726,6 +729,7 @@ class ModelPage(Model):
     lineage: Lineage | None
     evaluation: Evaluation | None
     cost: Cost | None
+    problem: str | None = None
 
 
 # Endpoints

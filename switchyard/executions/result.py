@@ -202,7 +202,7 @@ def _predict(cloud: Cloud, tree: ExecutionTree, endpoint: str) -> dict[str, Any]
     if not test_uri:
         return None
     try:
-        row = _first_row(cloud.client("s3"), str(test_uri))
+        row = first_row(cloud.client("s3"), str(test_uri))
         if not row:
             return None
         actual, _, features = row.partition(",")
@@ -225,7 +225,16 @@ def _predict(cloud: Cloud, tree: ExecutionTree, endpoint: str) -> dict[str, Any]
     }
 
 
-def _first_row(s3: Any, uri: str) -> str:
+def first_row(s3: Any, uri: str) -> str:
+    """Read the first row of a table in S3; empty when there is none.
+
+    Parameters
+    ----------
+    s3
+        The client.
+    uri
+        An object, or a prefix.
+    """
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
         if item["Size"]:

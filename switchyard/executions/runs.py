@@ -55,11 +55,16 @@ class SavedExecution:
         return definition if isinstance(definition, dict) else {}
 
     @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        """Its history."""
+        history = _read(self.folder / "history.json")
+        events = history.get("events") if isinstance(history, dict) else history
+        return [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
+
+    @cached_property
     def tree(self) -> ExecutionTree:
         """Its states."""
-        history = _read(self.folder / "history.json")
-        events = history.get("events", []) if isinstance(history, dict) else history or []
-        return build_tree(events, self.definition)
+        return build_tree(self.events, self.definition)
 
     @property
     def workflow(self) -> str:

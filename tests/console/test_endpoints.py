@@ -70,6 +70,17 @@ def test_a_request_is_answered_and_counted_with_its_latency(deployed: Browser) -
     assert len(metrics["invocations"]) == len(metrics["errors_5xx"])
 
 
+def test_the_example_is_the_first_row_of_the_test_data_without_its_target(deployed: Browser, site: Site) -> None:
+    found = page(deployed)
+    assert found["content_type"] == "text/csv"
+    assert len(found["example"].split(",")) == 10
+    asked = {"body": found["example"], "content_type": found["content_type"]}
+    answer = deployed.post("/api/endpoint/invocations", asked, name=NAME).json()
+    # What the batch transform said of the same row.
+    predictions = (site.home / "runs" / "console-endpoint" / "predictions" / "test.csv.out").read_text()
+    assert float(answer["body"]) == pytest.approx(float(predictions.splitlines()[0].split(",")[1]))
+
+
 def test_a_variant_can_be_chosen(deployed: Browser) -> None:
     asked = {"body": ROW, "content_type": "text/csv", "variant": "AllTraffic"}
     assert deployed.post("/api/endpoint/invocations", asked, name=NAME).json()["variant"] == "AllTraffic"

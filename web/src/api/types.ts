@@ -714,6 +714,8 @@ export interface Problem {
  *     The oldest first, at most 500.
  * selected
  *     The ARN of the run that lineage, evaluation and cost are of.
+ * problem
+ *     Why the model registry cannot be read; versions and approvals are then as the runs tell.
  */
 export interface ModelPage {
   recipe: string;
@@ -724,6 +726,7 @@ export interface ModelPage {
   lineage: Lineage | null;
   evaluation: Evaluation | null;
   cost: Cost | null;
+  problem: string | null;
 }
 /**
  * A run of a recipe, as a point of the plot.
@@ -757,10 +760,11 @@ export interface ModelRow {
   endpoint: string | null;
 }
 /**
- * Every recipe that has been run.
+ * Every recipe that has been run; `problem` is why the model registry cannot be read.
  */
 export interface Models {
   models: ModelRow[];
+  problem: string | null;
 }
 /**
  * What a run of a recipe can be given.
