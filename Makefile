@@ -17,6 +17,7 @@ AUTHOR := .venv-author/bin
 SAM := .venv-sam/bin
 CHECKOV := .venv-checkov/bin
 IMAGE := .venv-image/bin
+REFERENCE := .venv-reference/bin
 # Dependency groups need a pip of 2025 or later.
 PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -80,10 +81,10 @@ console: .venv/.ready web/node_modules/.ready
 
 author: .venv-author/.ready
 
-environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready .venv-image/.ready web/node_modules/.ready
+environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready .venv-image/.ready .venv-reference/.ready web/node_modules/.ready
 
 clean:
-	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .switchyard
+	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .venv-reference .switchyard
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -125,6 +126,13 @@ clean:
 	@$(PYTHON) -m venv .venv-image
 	@$(IMAGE)/python $(INSTALL) '$(PIP)'
 	@$(IMAGE)/python $(INSTALL) --constraint constraints-image.txt --group image
+	@touch $@
+
+.venv-reference/.ready: pyproject.toml constraints-reference.txt
+	@echo "Setting up .venv-reference (sagemaker-training, which SageMaker's containers run) ..."
+	@$(PYTHON) -m venv .venv-reference
+	@$(REFERENCE)/python $(INSTALL) '$(PIP)'
+	@$(REFERENCE)/python $(INSTALL) --constraint constraints-reference.txt --group reference
 	@touch $@
 
 web/node_modules/.ready: web/package.json web/package-lock.json

@@ -417,13 +417,14 @@ def test_a_fail_state_fails_anew_after_a_redrive():
     assert tree.error == "Bad"
 
 
-def test_a_killed_script_and_an_injected_fault_are_said():
+@pytest.mark.parametrize("code", [137, -9])
+def test_a_killed_script_and_an_injected_fault_are_said(code):
     killed = (
-        'AlgorithmError: ExecuteUserScriptError:\nExitCode 137\nErrorMessage "the process printed nothing"\n'
+        f'AlgorithmError: ExecuteUserScriptError:\nExitCode {code}\nErrorMessage "the process printed nothing"\n'
         "[injected: the fault 'Train model:crash' of the local cloud]"
     )
     assert failure_reason(killed) == (
-        "exit code 137, killed: the process printed nothing "
+        f"exit code {code}, killed: the process printed nothing "
         "[injected: the fault 'Train model:crash' of the local cloud]"
     )
 

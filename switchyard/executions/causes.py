@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-# A process that a signal has ended has this and the signal's number as its exit code.
+# A process that a signal has ended has this and the signal's number as its exit code, or the number below zero.
 _SIGNALLED = 128
 # What a fault of the local cloud has brought about says so at its end.
 _INJECTED = "[injected: "
@@ -30,9 +30,9 @@ def failure_reason(cause: str) -> str:
     end = text.find("]", start) if start >= 0 else -1
     injected = text[start : end + 1] if end >= 0 else None
     if (quoted := _quoted(text)) is not None:
-        code = re.search(r"ExitCode (\d{1,9})", text)
+        code = re.search(r"ExitCode (-?\d{1,9})", text)
         text = quoted
-        if code and int(code[1]) > _SIGNALLED:  # killed: whatever it said last is not why
+        if code and not 0 <= int(code[1]) <= _SIGNALLED:  # killed: whatever it said last is not why
             text = f"exit code {code[1]}, killed: {text}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reason = lines[-1] if lines else ""

@@ -36,9 +36,12 @@ SAY = """
 """
 
 
-def start_training(cloud: LocalCloud, name: str, script: str, **changes: Any) -> str:
-    """Start a training job that runs `script`; `changes` are of its request."""
-    code = cloud.put(f"{name}/sourcedir.tar.gz", archive({"train.py": dedent(script)}))
+def start_training(
+    cloud: LocalCloud, name: str, script: str, files: dict[str, str | bytes] | None = None, **changes: Any
+) -> str:
+    """Start a training job that runs `script`, with `files` beside it; `changes` are of its request."""
+    beside = {path: dedent(text) if isinstance(text, str) else text for path, text in (files or {}).items()}
+    code = cloud.put(f"{name}/sourcedir.tar.gz", archive({"train.py": dedent(script), **beside}))
     hyperparameters = {"sagemaker_program": "train.py", "sagemaker_submit_directory": code}
     request = {
         "TrainingJobName": name,

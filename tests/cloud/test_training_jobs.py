@@ -101,7 +101,7 @@ def test_a_script_sees_the_environment_that_sagemaker_documents(cloud: LocalClou
     assert base.startswith(str(cloud.home))
     assert answer["arguments"] == ["--alpha", "0.5", "--layers", "[1, 2]", "--model", "ridge", "-n", "3"]
     assert json.loads(seen["SM_HPS"]) == {"alpha": 0.5, "model": "ridge", "n": 3, "layers": [1, 2]}
-    assert (seen["SM_HP_ALPHA"], seen["SM_HP_MODEL"], seen["SM_HP_LAYERS"]) == ("0.5", "ridge", "[1, 2]")
+    assert (seen["SM_HP_ALPHA"], seen["SM_HP_MODEL"], seen["SM_HP_LAYERS"]) == ("0.5", "ridge", "[1,2]")
     assert json.loads(seen["SM_USER_ARGS"]) == answer["arguments"]
     assert seen["SM_CHANNEL_TRAIN"] == seen["MY_FOLDER"] == f"{base}/input/data/train"
     assert json.loads(seen["SM_CHANNELS"]) == ["train"]
@@ -113,7 +113,7 @@ def test_a_script_sees_the_environment_that_sagemaker_documents(cloud: LocalClou
     assert (seen["SM_NUM_GPUS"], seen["SM_USER_ENTRY_POINT"], seen["SM_MODULE_NAME"]) == ("0", "train.py", "train")
     assert json.loads(seen["SM_RESOURCE_CONFIG"])["current_instance_type"] == "ml.m5.large"
     assert json.loads(seen["SM_INPUT_DATA_CONFIG"])["train"]["TrainingInputMode"] == "File"
-    assert json.loads(seen["SM_FRAMEWORK_PARAMS"])["sagemaker_program"] == "train.py"
+    assert json.loads(seen["SM_TRAINING_ENV"])["user_entry_point"] == "train.py"
     assert (seen["TRAINING_JOB_NAME"], seen["PLAIN"], seen["AWS_REGION"]) == (name, "yes", "us-east-1")
     assert seen["AWS_ENDPOINT_URL"] == cloud.url
 
@@ -157,8 +157,8 @@ def test_the_last_line_of_a_traceback_is_the_failure_reason(cloud: LocalCloud, n
     )
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
     assert job["FailureReason"] == (
-        "AlgorithmError: ExecuteUserScriptError: ExitCode 1 "
-        'ErrorMessage "ValueError: column 3 is empty" Command "python3 train.py --alpha 1", exit code: 1'
+        "AlgorithmError: ExecuteUserScriptError:\nExitCode 1\n"
+        'ErrorMessage "ValueError: column 3 is empty"\nCommand "python3 train.py --alpha 1", exit code: 1'
     )
     lines = cloud.log(GROUP, f"{name}/")
     assert lines[:2] == ["going well", "Traceback (most recent call last):"]
@@ -172,15 +172,16 @@ def test_what_a_script_writes_to_output_failure_is_the_failure_reason(cloud: Loc
         pathlib.Path(os.environ["SM_OUTPUT_DIR"], "failure").write_text("the labels are all the same")
         sys.exit(7)
     """
-    assert train(cloud, name, script)["FailureReason"] == "AlgorithmError: the labels are all the same, exit code: 7"
+    reason = train(cloud, name, script)["FailureReason"]
+    assert reason == "AlgorithmError: the labels are all the same, exit code: 1"  # the container's, not the script's
 
 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("import sys; sys.exit('no rows')", 'ExitCode 1 ErrorMessage "no rows"'),
-        ("import os; os._exit(9)", 'ExitCode 9 ErrorMessage "the process printed nothing"'),
-        ("import os; os.kill(os.getpid(), 9)", 'ExitCode 137 ErrorMessage "the process printed nothing"'),
+        ("import sys; sys.exit('no rows')", 'ExitCode 1\nErrorMessage "no rows"'),
+        ("import os; os._exit(9)", 'ExitCode 9\nErrorMessage "the process printed nothing"'),
+        ("import os; os.kill(os.getpid(), 9)", 'ExitCode -9\nErrorMessage "the process printed nothing"'),
         ("this is no Python", 'ErrorMessage "SyntaxError: invalid syntax'),
         ("print('é\\xff' * 2000); 1 / 0", "ZeroDivisionError"),
     ],

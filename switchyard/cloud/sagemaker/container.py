@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 import sysconfig
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +48,16 @@ class Container:
     def local(self, text: str) -> str:
         """Put this folder in place of ``/opt/ml`` wherever `text` names that path."""
         return _OPT_ML.sub(lambda _: str(self.root / "opt" / "ml"), text)
+
+    def local_document(self, document: Any) -> Any:
+        """Do as `local` with every text of a JSON document."""
+        if isinstance(document, str):
+            return self.local(document)
+        if isinstance(document, dict):
+            return {key: self.local_document(value) for key, value in document.items()}
+        if isinstance(document, list):
+            return [self.local_document(value) for value in document]
+        return document
 
     def local_path(self, path: str) -> Path:
         """Return where a path of the container, absolute and below ``/opt/ml``, lies here."""
@@ -103,24 +112,3 @@ def python_command(command: list[str]) -> tuple[str | None, list[str]]:
             return "switchyard.cloud.processes.script:run", command[1:]
         return None, [sys.executable, *command[1:]]
     return None, command
-
-
-def decoded_hyperparameters(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Decode hyperparameters as script mode does: each is JSON, and what is not JSON is itself."""
-    return {key: _decoded(value) for key, value in hyperparameters.items()}
-
-
-def script_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
-    """Turn hyperparameters into ``--name value`` arguments, in the order of their names."""
-    arguments = []
-    for name, value in sorted(hyperparameters.items()):
-        arguments.append(f"-{name}" if len(name) == 1 else f"--{name}")
-        arguments.append(str(value))
-    return arguments
-
-
-def _decoded(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value

@@ -23,15 +23,19 @@ class Runtime:
         The framework, as it is called in image URIs.
     preload : tuple of str
         The modules that its processes find imported already.
+    training_module : str
+        What the image runs for a training job in script mode.
     """
 
     name: str
     preload: tuple[str, ...]
+    training_module: str = ""
 
 
 SCIKIT_LEARN = Runtime(
     "scikit-learn",
     ("joblib", "numpy", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", *_SERVER),
+    "sagemaker_sklearn_container.training:main",
 )
 _BY_REPOSITORY = {"sagemaker-scikit-learn": SCIKIT_LEARN}
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import logging
+import queue
 import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from botocore import xform_name
@@ -40,6 +42,16 @@ class JobStoppedError(Exception):
     """The job was asked to stop, and has."""
 
 
+@dataclass(frozen=True)
+class Launch:
+    """What runs on one of a job's hosts, and where its output goes."""
+
+    command: list[str]
+    environment: Mapping[str, str]
+    container: Container
+    log: LogStream
+
+
 class Job(ABC):
     """One job; a subclass says what its kind does.
 
@@ -66,10 +78,11 @@ class Job(ABC):
         self.status = "InProgress"
         self.failure_reason: str | None = None
         self.container = Container(context.home / "containers" / f"{xform_name(self.kind, '-')}-{self.name}")
-        self.log = LogStream(self.log_group, f"{self.name}/{HOST}-{int(time.time())}", self.may, looks_first=True)
+        self.log = self.new_log(HOST)
         self._ended = threading.Event()
         self._stop = threading.Event()
-        self._process: Process | None = None
+        self._processes: list[Process] = []
+        self._why_ended: Exception | None = None
         self._lock = threading.Lock()
         self.sabotage = context.sabotage.pop(self.arn, None)
 
@@ -89,9 +102,20 @@ class Job(ABC):
                 return
             self._stop.set()
             self._move("Stopping")
-            process = self._process
-        if process is not None:
-            threading.Thread(target=process.terminate, args=(self.grace_seconds(),), daemon=True).start()
+        self.end_processes(JobStoppedError())
+
+    def end_processes(self, why: Exception) -> None:
+        """Ask what runs to end, and after the grace period end it; `run_hosts` raises `why` once all have."""
+        with self._lock:
+            if not self._processes:
+                return
+            self._why_ended = self._why_ended or why
+            for process in self._processes:
+                threading.Thread(target=process.terminate, args=(self.grace_seconds(),), daemon=True).start()
+
+    def new_log(self, host: str) -> LogStream:
+        """Return the log stream of a host that starts now."""
+        return LogStream(self.log_group, f"{self.name}/{host}-{int(time.time())}", self.may, looks_first=True)
 
     def grace_seconds(self) -> float:
         """Return how long a process may take to end after SIGTERM."""
@@ -182,36 +206,92 @@ class Job(ABC):
         JobStoppedError
             It was ended by a stop, or because `max_seconds` had passed.
         """
-        target, arguments = python_command(command)
-        directory = self.container.folder("code")
-        with self._lock:
-            self.check_not_stopped()
-            process = self.context.runtimes.host(runtime).spawn(
-                target, arguments, environment=environment, directory=directory
-            )
-            self._process = process
-        reader = threading.Thread(
-            target=pump, args=(process.output, lambda lines: self._take(lines, on_line)), daemon=True
-        )
-        reader.start()
-        if self.sabotage is not None:
-            process.kill()
-        exit_code = process.wait(max_seconds)
-        if exit_code is None:
-            self.on_stage("MaxRuntimeExceeded")
-            process.terminate(self.grace_seconds())
-            reader.join(OUTPUT_SECONDS)
-            raise JobStoppedError
-        reader.join(OUTPUT_SECONDS)
-        self.check_not_stopped()
-        if self.sabotage is not None:
-            exit_code = -signal.SIGKILL  # a process that was quicker than its end counts as killed too
+        launch = Launch(command, environment, self.container, self.log)
+        _, exit_code = self.run_hosts(runtime, [launch], max_seconds=max_seconds, on_line=on_line)
         return exit_code if exit_code >= 0 else 128 - exit_code  # as a container reports the end by a signal
 
-    def _take(self, lines: list[str], on_line: Callable[[str], None]) -> None:
-        self.log.write(lines)
-        for line in lines:
-            on_line(line)
+    def run_hosts(
+        self,
+        runtime: Runtime,
+        launches: Sequence[Launch],
+        *,
+        max_seconds: float,
+        on_line: Callable[[str], None] = lambda _: None,
+    ) -> tuple[int, int]:
+        """Run a process on each host to the end of all; when one fails, the others are ended.
+
+        Returns
+        -------
+        tuple
+            The place of the host that failed first, and its exit code (negative: the number of the signal that ended
+            it); two zeros when none failed.
+
+        Raises
+        ------
+        JobStoppedError
+            They were ended by a stop, or because `max_seconds` had passed.
+        """
+        with self._lock:
+            self.check_not_stopped()
+            self._why_ended = None
+            self._processes = [self._spawn(runtime, launch) for launch in launches]
+        processes = self._processes
+        readers = [
+            threading.Thread(target=pump, args=(process.output, self._taker(launch.log, on_line)), daemon=True)
+            for process, launch in zip(processes, launches, strict=True)
+        ]
+        for reader in readers:
+            reader.start()
+        if self.sabotage is not None:
+            for process in processes:
+                process.kill()
+        failure = self._await(processes, max_seconds)
+        if failure is None:
+            self.on_stage("MaxRuntimeExceeded")
+            self.end_processes(JobStoppedError())
+            self._await(processes)
+        for reader in readers:
+            reader.join(OUTPUT_SECONDS)
+        with self._lock:
+            self._processes = []
+        self.check_not_stopped()
+        if self._why_ended is not None:
+            raise self._why_ended
+        if self.sabotage is not None:
+            return 0, -signal.SIGKILL  # a process that was quicker than its end counts as killed too
+        return failure or (0, 0)
+
+    def _spawn(self, runtime: Runtime, launch: Launch) -> Process:
+        target, arguments = python_command(launch.command)
+        return self.context.runtimes.host(runtime).spawn(
+            target, arguments, environment=launch.environment, directory=launch.container.folder("code")
+        )
+
+    def _await(self, processes: Sequence[Process], max_seconds: float | None = None) -> tuple[int, int] | None:
+        """Wait for all to end, and end the others when one fails; return that one, or None after `max_seconds`."""
+        ends: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        for place, process in enumerate(processes):
+            threading.Thread(target=_tell_end, args=(ends, place, process), daemon=True).start()
+        deadline = None if max_seconds is None else time.monotonic() + max_seconds
+        failed = (0, 0)
+        for _ in processes:
+            try:
+                ended = ends.get(timeout=None if deadline is None else max(deadline - time.monotonic(), 0))
+            except queue.Empty:
+                return None
+            if ended[1] and not failed[1]:
+                failed = ended
+                for process in processes:
+                    threading.Thread(target=process.terminate, args=(self.grace_seconds(),), daemon=True).start()
+        return failed
+
+    def _taker(self, log: LogStream, on_line: Callable[[str], None]) -> Callable[[list[str]], None]:
+        def take(lines: list[str]) -> None:
+            log.write(lines)
+            for line in lines:
+                on_line(line)
+
+        return take
 
     def _run(self) -> None:
         self.started = now()
@@ -247,6 +327,10 @@ class Job(ABC):
         self._on_change(self)
 
 
-def last_words(job: Job) -> str:
+def _tell_end(ends: queue.SimpleQueue[tuple[int, int]], place: int, process: Process) -> None:
+    ends.put((place, process.wait() or 0))
+
+
+def last_words(log: LogStream) -> str:
     """Return the last line that a failed process printed, for its job's FailureReason."""
-    return job.log.last_line().strip() or "the process printed nothing"
+    return log.last_line().strip() or "the process printed nothing"

@@ -56,7 +56,7 @@ class ProcessingJob(Job):
         )
         self.exit_message = container.read_text("output", "message") or None
         if exit_code != 0:
-            raise JobFailedError(f"AlgorithmError: {self.exit_message or last_words(self)}, exit code: {exit_code}")
+            raise JobFailedError(f"AlgorithmError: {self.exit_message or last_words(self.log)}, exit code: {exit_code}")
         self._upload()
 
     def describe(self) -> dict[str, Any]:

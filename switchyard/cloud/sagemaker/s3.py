@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -16,6 +17,15 @@ CHUNK = 1024 * 1024
 
 class TransferError(Exception):
     """Something could not be read from S3, written to it, or unpacked; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """An object, and where it belongs below the folder that it is downloaded to."""
+
+    bucket: str
+    key: str
+    path: str
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -52,6 +62,39 @@ def list_prefix(client: Any, uri: str) -> Iterator[tuple[str, str]]:
                 yield key, key.removeprefix(folder).lstrip("/")
 
 
+def find_objects(client: Any, uri: str) -> Iterator[S3Object]:
+    """Yield each object whose key begins with the URI's.
+
+    Raises
+    ------
+    TransferError
+        The bucket is not there, or access is denied.
+    """
+    bucket, _ = split_uri(uri)
+    try:
+        for key, relative in list_prefix(client, uri):
+            yield S3Object(bucket, key, relative)
+    except ClientError as error:
+        raise TransferError(_reason(error, uri)) from error
+
+
+def download_below(client: Any, found: S3Object, target: Path) -> None:
+    """Download one object to its place below a folder.
+
+    Raises
+    ------
+    TransferError
+        It is not there, access is denied, or its key would lead out of `target`.
+    """
+    path = (target / found.path).resolve()
+    if not path.is_relative_to(target.resolve()):
+        raise TransferError(f"ClientError: the key '{found.key}' leads out of its channel's folder")
+    try:
+        _download(client, found.bucket, found.key, path)
+    except ClientError as error:
+        raise TransferError(_reason(error, f"s3://{found.bucket}/{found.key}")) from error
+
+
 def download_prefix(client: Any, uri: str, target: Path) -> int:
     """Download every object under a prefix; return how many there were.
 
@@ -60,22 +103,42 @@ def download_prefix(client: Any, uri: str, target: Path) -> int:
     TransferError
         Nothing is there, access is denied, or a key would lead out of `target`.
     """
-    bucket, _ = split_uri(uri)
     count = 0
-    try:
-        for key, relative in list_prefix(client, uri):
-            path = (target / relative).resolve()
-            if not path.is_relative_to(target.resolve()):
-                raise TransferError(f"ClientError: the key '{key}' leads out of its channel's folder")
-            _download(client, bucket, key, path)
-            count += 1
-    except ClientError as error:
-        raise TransferError(_reason(error, uri)) from error
+    for found in find_objects(client, uri):
+        download_below(client, found, target)
+        count += 1
     if count == 0:
         raise TransferError(
             f"ClientError: Data download failed: no S3 object has the prefix '{uri}'; check the URI and the role"
         )
     return count
+
+
+def stream_object(client: Any, found: S3Object) -> Iterator[bytes]:
+    """Yield an object's content in chunks.
+
+    Raises
+    ------
+    TransferError
+        It is not there, or access is denied.
+    """
+    try:
+        body = client.get_object(Bucket=found.bucket, Key=found.key)["Body"]
+    except ClientError as error:
+        raise TransferError(_reason(error, f"s3://{found.bucket}/{found.key}")) from error
+    yield from body.iter_chunks(CHUNK)
+
+
+def read_object(client: Any, uri: str) -> bytes:
+    """Return the whole content of a small object.
+
+    Raises
+    ------
+    TransferError
+        It is not there, or access is denied.
+    """
+    bucket, key = split_uri(uri)
+    return b"".join(stream_object(client, S3Object(bucket, key, key)))
 
 
 def download_object(client: Any, uri: str, path: Path) -> None:

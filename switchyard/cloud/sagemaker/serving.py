@@ -10,11 +10,11 @@ from typing import Any
 from switchyard.cloud.account import REGION
 from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import Process
+from switchyard.cloud.sagemaker.code import download_code
 from switchyard.cloud.sagemaker.container import Container, base_environment
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import runtime_for
 from switchyard.cloud.sagemaker.s3 import download_object, unpack
-from switchyard.cloud.sagemaker.training import download_code
 
 HEALTH_CHECK_SECONDS = 60
 BACKLOG = 1024

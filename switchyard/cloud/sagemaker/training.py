@@ -1,38 +1,29 @@
-"""Training jobs: script mode in a warm process, channels from S3, metrics from the log, the model to S3.
+"""Training jobs: a script on each host, channels from S3, metrics from the log, the model to S3.
 
-Sources: CreateTrainingJob and DescribeTrainingJob (Amazon SageMaker API Reference); the environment that
-sagemaker-training 5.1.4 sets.
+Sources: CreateTrainingJob and DescribeTrainingJob (Amazon SageMaker API Reference); "How Amazon SageMaker AI Processes
+Training Output" (Amazon SageMaker Developer Guide).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from switchyard.cloud.account import REGION
-from switchyard.cloud.sagemaker.container import (
-    HOST,
-    Container,
-    base_environment,
-    decoded_hyperparameters,
-    script_arguments,
-)
-from switchyard.cloud.sagemaker.errors import ValidationError
-from switchyard.cloud.sagemaker.images import runtime_for
-from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, JobStoppedError, last_words
-from switchyard.cloud.sagemaker.s3 import (
-    TransferError,
-    download_object,
-    download_prefix,
-    join_uri,
-    pack,
-    unpack,
-    upload_file,
-)
+from switchyard.cloud.sagemaker import training_request
+from switchyard.cloud.sagemaker.channels import Channel
+from switchyard.cloud.sagemaker.cluster import LOOPBACK, Cluster, free_port
+from switchyard.cloud.sagemaker.code import download_code, entry_command
+from switchyard.cloud.sagemaker.container import Container, base_environment
+from switchyard.cloud.sagemaker.images import Runtime, runtime_for
+from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, JobStoppedError, Launch, last_words
+from switchyard.cloud.sagemaker.pipes import Pipe
+from switchyard.cloud.sagemaker.s3 import join_uri, pack, upload_file, upload_folder
+from switchyard.cloud.sagemaker.script_mode import ScriptMode, decoded
 from switchyard.cloud.sagemaker.store import now
 
 DEFAULT_MAX_SECONDS = 24 * 3600
@@ -46,6 +37,7 @@ STAGE_MESSAGES = {
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
+KILLED = "AlgorithmError: , exit code: 137"
 
 
 class TrainingJob(Job):
@@ -55,6 +47,7 @@ class TrainingJob(Job):
     log_group = "/aws/sagemaker/TrainingJobs"
 
     def __init__(self, context: Any, request: dict[str, Any]) -> None:
+        training_request.check(request)
         super().__init__(context, request)
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
@@ -62,8 +55,16 @@ class TrainingJob(Job):
         self.model_uri: str | None = None
         self.training_started: Any = None
         self.on_stage("Starting")
-        definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
-        self._patterns = [(definition["Name"], _pattern(definition)) for definition in definitions]
+        algorithm = request["AlgorithmSpecification"]
+        definitions = algorithm.get("MetricDefinitions", [])
+        self._patterns = [(definition["Name"], re.compile(definition["Regex"])) for definition in definitions]
+        self._cluster = Cluster(request["ResourceConfig"])
+        self._channels = [
+            Channel(channel, algorithm["TrainingInputMode"]) for channel in request.get("InputDataConfig", [])
+        ]
+        self._hyperparameters = decoded(request.get("HyperParameters", {}))
+        self._pipes: list[Pipe] = []
+        self._master_port = 0
 
     def on_stage(self, stage: str) -> None:
         """Add a secondary status, with its time and message."""
@@ -81,36 +82,27 @@ class TrainingJob(Job):
         """Download, train, upload."""
         runtime = runtime_for(self.request["AlgorithmSpecification"]["TrainingImage"], self.may)
         self.on_stage("Downloading")
-        hyperparameters = decoded_hyperparameters(self.request.get("HyperParameters", {}))
-        program = hyperparameters.get("sagemaker_program")
-        if not program:
-            raise JobFailedError(
-                "ClientError: the hyperparameter sagemaker_program is missing: script mode needs to know "
-                "which script of sagemaker_submit_directory to run"
-            )
-        self._lay_out(hyperparameters)
+        self._lay_out()
         self.check_not_stopped()
-        code = self.container.folder("code")
-        script = code / str(program)
-        if not script.resolve().is_relative_to(code.resolve()) or not script.is_file():
-            raise JobFailedError(f"ClientError: there is no '{program}' in sagemaker_submit_directory")
+        self._master_port = free_port()
+        launches = [self._launch(runtime, host) for host in self._cluster.hosts]
         self.on_stage("Training")
         self.training_started = now()
-        own = {key: value for key, value in hyperparameters.items() if not key.startswith("sagemaker_")}
-        arguments = script_arguments(own)
         try:
-            exit_code = self.run_process(
+            place, exit_code = self.run_hosts(
                 runtime,
-                ["python3", str(script), *arguments],
-                self._environment(hyperparameters, own, arguments),
+                launches,
                 max_seconds=self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_SECONDS),
                 on_line=self._catch_metrics,
             )
         except JobStoppedError:
             self._upload()  # what the script has saved so far is not lost
             raise
+        finally:
+            for pipe in self._pipes:
+                pipe.close()
         if exit_code != 0:
-            raise JobFailedError(self._failure(exit_code, str(program), arguments))
+            raise JobFailedError(self._failure(launches[place], exit_code))
         self.on_stage("Uploading")
         self._upload()
 
@@ -138,88 +130,90 @@ class TrainingJob(Job):
     def _timed(self) -> bool:
         return self.ended_at is not None and self.training_started is not None
 
-    def _lay_out(self, hyperparameters: dict[str, Any]) -> None:
-        container = self.container
-        for name in ("model", "output/data", "output/intermediate", "input/config", "code"):
-            container.folder(*name.split("/"))
-        channels = self.request.get("InputDataConfig", [])
-        container.write_json(self.request.get("HyperParameters", {}), "input", "config", "hyperparameters.json")
-        container.write_json(self._resource_config(), "input", "config", "resourceconfig.json")
-        container.write_json(_input_config(channels), "input", "config", "inputdataconfig.json")
+    def _container(self, host: str) -> Container:
+        return Container(self.container.root / host)
+
+    def _lay_out(self) -> None:
         s3 = self.client("s3")
-        with ThreadPoolExecutor(max_workers=len(channels) + 1) as pool:
-            downloads = [pool.submit(_download_channel, s3, container, channel) for channel in channels]
-            downloads.append(
-                pool.submit(download_code, s3, container, hyperparameters.get("sagemaker_submit_directory"))
-            )
+        code = self._hyperparameters.get("sagemaker_submit_directory")
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            for found in [pool.submit(channel.find, s3) for channel in self._channels]:
+                found.result()
+            downloads = []
+            for host in self._cluster.hosts:
+                container = self._container(host)
+                for name in ("model", "output/data", "output/intermediate", "input/config", "input/data", "code"):
+                    container.folder(*name.split("/"))
+                self._write_configuration(container, host)
+                for channel in self._channels:
+                    downloads.append(pool.submit(self._bring, s3, channel, host))
             for download in downloads:
                 download.result()
+            # Last: it may lie in a channel.
+            for host in self._cluster.hosts:
+                download_code(s3, self._container(host), code)
 
-    def _resource_config(self) -> dict[str, Any]:
-        resources = self.request["ResourceConfig"]
-        return {
-            "current_host": HOST,
-            "current_instance_type": resources.get("InstanceType"),
-            "current_group_name": "homogeneousCluster",
-            "hosts": [HOST],
-            "network_interface_name": "lo",
-            "instance_groups": [
-                {
-                    "instance_group_name": "homogeneousCluster",
-                    "instance_type": resources.get("InstanceType"),
-                    "hosts": [HOST],
-                }
-            ],
-        }
+    def _write_configuration(self, container: Container, host: str) -> None:
+        container.write_json(self.request.get("HyperParameters", {}), "input", "config", "hyperparameters.json")
+        container.write_json(self._cluster.resource_config(host), "input", "config", "resourceconfig.json")
+        container.write_json(self._input_config(), "input", "config", "inputdataconfig.json")
 
-    def _environment(
-        self, hyperparameters: dict[str, Any], own: dict[str, Any], arguments: list[str]
-    ) -> dict[str, str]:
-        container = self.container
+    def _input_config(self) -> dict[str, Any]:
+        return {channel.name: channel.config() for channel in self._channels}
+
+    def _bring(self, s3: Any, channel: Channel, host: str) -> None:
+        readers = self._cluster.in_groups(channel.groups)
+        if host not in readers:
+            return
+        path = self._container(host).path("input", "data", channel.name)
+        if not channel.is_pipe:
+            path.mkdir(exist_ok=True)
+            channel.download(s3, path, host, readers)
+            return
+        pipe = Pipe(
+            path,
+            lambda epoch: channel.stream(s3, epoch, host, readers),
+            lambda error: self.end_processes(JobFailedError(str(error))),
+        )
+        self._pipes.append(pipe)
+
+    def _launch(self, runtime: Runtime, host: str) -> Launch:
+        container = self._container(host)
+        given = {key: container.local(value) for key, value in self.request.get("Environment", {}).items()}
+        program = given.get("SAGEMAKER_PROGRAM") or self._hyperparameters.get("sagemaker_program")
+        if not program:
+            raise JobFailedError(
+                "ClientError: the hyperparameter sagemaker_program is missing: script mode needs to know "
+                "which script of sagemaker_submit_directory to run"
+            )
+        script = ScriptMode(
+            hyperparameters=container.local_document(self._hyperparameters),
+            resource_config=self._cluster.resource_config(host),
+            input_config=self._input_config(),
+            base=container.folder(),
+            job_name=self.name,
+            program=str(program),
+            training_module=runtime.training_module,
+        )
         code = container.folder("code")
-        channels = {
-            channel["ChannelName"]: str(container.folder("input", "data", channel["ChannelName"]))
-            for channel in self.request.get("InputDataConfig", [])
-        }
-        program = str(hyperparameters["sagemaker_program"])
-        module = program.removesuffix(".py")
-        settings: dict[str, Any] = {
-            "SM_HOSTS": [HOST],
-            "SM_CURRENT_HOST": HOST,
-            "SM_NETWORK_INTERFACE_NAME": "lo",
-            "SM_CURRENT_INSTANCE_TYPE": self.request["ResourceConfig"].get("InstanceType"),
-            "SM_NUM_CPUS": os.cpu_count(),
-            "SM_NUM_GPUS": 0,
-            "SM_NUM_NEURONS": 0,
-            "SM_HPS": own,
-            "SM_USER_ENTRY_POINT": program,
-            "SM_USER_ARGS": arguments,
-            "SM_FRAMEWORK_PARAMS": {key: value for key, value in hyperparameters.items() if key not in own},
-            "SM_RESOURCE_CONFIG": self._resource_config(),
-            "SM_INPUT_DATA_CONFIG": _input_config(self.request.get("InputDataConfig", [])),
-            "SM_OUTPUT_DATA_DIR": container.folder("output", "data"),
-            "SM_CHANNELS": sorted(channels),
-            "SM_MODULE_NAME": module,
-            "SM_MODULE_DIR": hyperparameters.get("sagemaker_submit_directory", ""),
-            "SM_LOG_LEVEL": hyperparameters.get("sagemaker_container_log_level", 20),
-            "SM_INPUT_DIR": container.folder("input"),
-            "SM_INPUT_CONFIG_DIR": container.folder("input", "config"),
-            "SM_OUTPUT_DIR": container.folder("output"),
-            "SM_OUTPUT_INTERMEDIATE_DIR": container.folder("output", "intermediate"),
-            "SM_MODEL_DIR": container.folder("model"),
-            **{f"SM_CHANNEL_{name.upper()}": folder for name, folder in channels.items()},
-            **{f"SM_HP_{name.upper()}": value for name, value in own.items()},
-        }
-        return {
+        environment = {
             **base_environment(code),
             **self.context.identity.environment(self.role_arn()),
             "SAGEMAKER_BASE_DIR": str(container.folder()),
-            "SAGEMAKER_REGION": REGION,
+            **({"SAGEMAKER_TRAINING_MODULE": runtime.training_module} if runtime.training_module else {}),
+            "SAGEMAKER_REGION": str(self._hyperparameters.get("sagemaker_region", REGION)),
             "TRAINING_JOB_NAME": self.name,
             "TRAINING_JOB_ARN": self.arn,
-            **{key: container.local(_as_text(value)) for key, value in settings.items() if value is not None},
-            **{key: container.local(value) for key, value in self.request.get("Environment", {}).items()},
+            **script.variables(),
+            # The hosts are processes of one machine: by these each finds the first one.
+            "SM_MASTER_ADDR": LOOPBACK,
+            "SM_MASTER_PORT": str(self._master_port),
+            "MASTER_ADDR": LOOPBACK,
+            "MASTER_PORT": str(self._master_port),
+            **given,
         }
+        log = self.log if host == self._cluster.hosts[0] else self.new_log(host)
+        return Launch(entry_command(code, str(program), script.arguments()), environment, container, log)
 
     def _catch_metrics(self, line: str) -> None:
         for name, pattern in self._patterns:
@@ -230,79 +224,48 @@ class TrainingJob(Job):
                     continue
                 self.metrics[name] = {"MetricName": name, "Value": value, "Timestamp": now()}
 
-    def _failure(self, exit_code: int, program: str, arguments: list[str]) -> str:
-        written = self.container.read_text("output", "failure")
+    def _failure(self, launch: Launch, exit_code: int) -> str:
+        if self.sabotage is not None:
+            return KILLED
+        # The toolkit itself ends with 1, whatever the script ended with.
+        written = launch.container.read_text("output", "failure")
         if written:
-            return f"AlgorithmError: {written}, exit code: {exit_code}"
-        command = " ".join(["python3", program, *arguments])
+            return f"AlgorithmError: {written}, exit code: 1"
+        program = launch.environment["SM_USER_ENTRY_POINT"]
+        command = " ".join(["python3", program, *launch.command[2:]])
         return (
-            f'AlgorithmError: ExecuteUserScriptError: ExitCode {exit_code} ErrorMessage "{last_words(self)}" '
-            f'Command "{command}", exit code: {exit_code}'
+            f'AlgorithmError: ExecuteUserScriptError:\nExitCode {exit_code}\nErrorMessage "{last_words(launch.log)}"\n'
+            f'Command "{command}", exit code: 1'
         )
 
     def _upload(self) -> None:
+        output = join_uri(self.request["OutputDataConfig"]["S3OutputPath"], self.name, "output")
+        self.model_uri = self._upload_folder("model", join_uri(output, "model"), ("model",))
+        self._upload_folder("output", join_uri(output, "output"), ("output", "data"))
+
+    def _upload_folder(self, name: str, uri: str, folder: tuple[str, ...]) -> str | None:
+        """Upload what all hosts have left in a folder; return where to, if there was anything."""
+        made = self.container.root / "artifacts" / name
+        for host in self._cluster.hosts:
+            left = self._container(host).folder(*folder)
+            if any(left.iterdir()):
+                _gather(left, made)
+        if not made.exists():
+            return None
         s3 = self.client("s3")
-        output_uri = join_uri(self.request["OutputDataConfig"]["S3OutputPath"], self.name, "output")
-        model = self.container.folder("model")
-        if any(model.iterdir()):
-            archive = self.container.root / "model.tar.gz"
-            pack(model, archive)
-            self.model_uri = join_uri(output_uri, "model.tar.gz")
-            upload_file(s3, archive, self.model_uri)
-        data = self.container.folder("output", "data")
-        if any(data.iterdir()):
-            archive = self.container.root / "output.tar.gz"
-            pack(data, archive)
-            upload_file(s3, archive, join_uri(output_uri, "output.tar.gz"))
+        if self.request["OutputDataConfig"].get("CompressionType") == "NONE":
+            upload_folder(s3, made, uri)
+            return f"{uri}/"
+        archive = made.with_name(f"{name}.tar.gz")
+        pack(made, archive)
+        upload_file(s3, archive, f"{uri}.tar.gz")
+        return f"{uri}.tar.gz"
 
 
-def download_code(s3: Any, container: Container, uri: str | None) -> None:
-    """Unpack a ``sourcedir.tar.gz`` into ``/opt/ml/code``.
-
-    Raises
-    ------
-    TransferError
-        It is not there, or no archive.
-    """
-    if not uri or not str(uri).startswith("s3://"):
+def _gather(left: Path, made: Path) -> None:
+    """Move a host's files to those of the others; of files with one name, the last host's stays."""
+    made.parent.mkdir(exist_ok=True)
+    if not made.exists():
+        left.rename(made)
         return
-    archive = container.root / "sourcedir.tar.gz"
-    download_object(s3, str(uri), archive)
-    unpack(archive, container.folder("code"))
-    archive.unlink()
-
-
-def _pattern(definition: dict[str, str]) -> re.Pattern[str]:
-    try:
-        return re.compile(definition["Regex"])
-    except re.error as error:
-        metric, regex = definition["Name"], definition["Regex"]
-        raise ValidationError(f"The Regex '{regex}' of the metric '{metric}' is not valid: {error}") from None
-
-
-def _download_channel(s3: Any, container: Container, channel: dict[str, Any]) -> None:
-    source = channel["DataSource"].get("S3DataSource")
-    if source is None or source.get("S3DataType", "S3Prefix") != "S3Prefix":
-        raise TransferError(
-            f"ClientError: the channel '{channel['ChannelName']}' is not an S3 prefix, "
-            "the only kind of channel that runs on the local cloud"
-        )
-    download_prefix(s3, source["S3Uri"], container.folder("input", "data", channel["ChannelName"]))
-
-
-def _input_config(channels: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", "File"),
-            "S3DistributionType": channel["DataSource"]
-            .get("S3DataSource", {})
-            .get("S3DataDistributionType", "FullyReplicated"),
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
-        }
-        for channel in channels
-    }
-
-
-def _as_text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+    shutil.copytree(left, made, symlinks=True, dirs_exist_ok=True)
