@@ -87,35 +87,34 @@ def find_cloud(home: Path, *, to_keep: bool = False) -> RunningCloud | None:
     to_keep
         Only a cloud that outlives the command that started it: not one that belongs to another `run`.
     """
-    try:
-        note: dict[str, Any] = json.loads((home / "cloud.json").read_text(encoding="utf-8"))
-        endpoint_url, pid = str(note["endpoint_url"]), int(note["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if to_keep and note.get("parent_pipe") and _kept_up(home) != pid:
-        return None
-    health = probe(endpoint_url)
-    if health is None or health.get("pid") != pid:
-        return None
-    return RunningCloud(endpoint_url, pid, health.get("stack_name") or "switchyard")
+    # What `switchyard up` has noted comes first: the cloud of a `run` beside it notes itself in the same place.
+    for name in ("up.json", "cloud.json"):
+        note = _read_note(home / name)
+        if note is None or (to_keep and name == "cloud.json" and note.get("parent_pipe")):
+            continue
+        health = probe(note["endpoint_url"])
+        if health is not None and health.get("pid") == note["pid"]:
+            return RunningCloud(note["endpoint_url"], note["pid"], health.get("stack_name") or "switchyard")
+    return None
 
 
 @contextlib.contextmanager
 def kept_up(home: Path, cloud: RunningCloud) -> Iterator[None]:
     """Mark a cloud, for as long as it lasts, as one for every command: not one that ends with a `run`."""
-    mark = home / "up.pid"
-    mark.write_text(str(cloud.pid), encoding="utf-8")
+    mark = home / "up.json"
+    mark.write_text(json.dumps({"endpoint_url": cloud.endpoint_url, "pid": cloud.pid}), encoding="utf-8")
     try:
         yield
     finally:
-        if _kept_up(home) == cloud.pid:
+        if (_read_note(mark) or {}).get("pid") == cloud.pid:
             mark.unlink()
 
 
-def _kept_up(home: Path) -> int | None:
+def _read_note(path: Path) -> dict[str, Any] | None:
     try:
-        return int((home / "up.pid").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        note: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {**note, "endpoint_url": str(note["endpoint_url"]), "pid": int(note["pid"])}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -114,6 +114,18 @@ def test_a_cloud_that_belongs_to_a_run_is_only_for_looking(tmp_path: Path, serve
     assert launcher.find_cloud(tmp_path, to_keep=True) is None
 
 
+def test_the_cloud_that_is_kept_up_is_found_whatever_a_run_beside_it_has_noted(tmp_path: Path, serve: Any):
+    kept = launcher.RunningCloud(serve(healthy(42)), 42)
+    with launcher.kept_up(tmp_path, kept):
+        of_a_run = {"endpoint_url": serve(healthy(43)), "pid": 43, "parent_pipe": True}
+        (tmp_path / "cloud.json").write_text(json.dumps(of_a_run))
+        found = launcher.find_cloud(tmp_path, to_keep=True)
+        (tmp_path / "cloud.json").unlink()  # as that run does at its end
+        for running in (found, launcher.find_cloud(tmp_path)):
+            assert running is not None
+            assert running.endpoint_url == kept.endpoint_url
+
+
 def test_an_explicit_endpoint_comes_first(tmp_path: Path, serve: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", serve(healthy(42)))
     cloud = connect(Target(region="eu-central-1"), tmp_path)

@@ -171,7 +171,7 @@ class Cloud:
         # Imported only now: `switchyard run` has no need of it.
         from switchyard.cloud.https.proxy import HttpsProxy
 
-        self._proxy = HttpsProxy(self._listening.getsockname()[1], self._home / "ca.pem", port)
+        self._proxy = HttpsProxy(self._listening.getsockname()[1], self._work / "ca.pem", port)
         return {"HTTPS_PROXY": self._proxy.url, "AWS_CA_BUNDLE": str(self._proxy.certificate)}
 
     def _gateway(self) -> Any:

@@ -51,7 +51,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
         yield Hosts(https["HTTPS_PROXY"], Path(https["AWS_CA_BUNDLE"]))
     finally:
         assert cloud.close() == 0
-    assert not (home / "ca.pem").exists()
+    assert list(home.rglob("*.pem")) == []
 
 
 def test_every_service_answers_under_its_own_name(hosts: Hosts) -> None:

@@ -57,7 +57,6 @@ class HttpsProxy:
         """End every connection."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self.certificate.unlink(missing_ok=True)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
