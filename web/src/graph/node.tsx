@@ -45,7 +45,7 @@ export function Node({ box, run, isSelected, onSelect }: NodeProps) {
                 {visit.type === "Choice" || visit.type === "Pass" ? null : (
                   <>
                     {" · "}
-                    <Duration seconds={secondsOf(visit)} since={visit.entered_at} />
+                    <Duration seconds={secondsOf(visit)} since={sinceOf(visit)} />
                   </>
                 )}
               </>
@@ -78,6 +78,11 @@ export function retriesWords(retries: number): string {
 
 export function secondsOf(visit: Visit): number | null {
   return visit.exited_at === null ? null : visit.exited_at - visit.entered_at;
+}
+
+/** Since when it runs; null when it does not. */
+export function sinceOf(visit: Visit): number | null {
+  return visit.status === "RUNNING" || visit.status === "RETRYING" ? visit.entered_at : null;
 }
 
 /** AWS's word for a state that was stopped is `Aborted`; people say `Stopped`. */

@@ -9,6 +9,7 @@ function visit(id: number, name: string, more: Partial<Visit> = {}): Visit {
     id,
     parent: null,
     branch: null,
+    attempt: 1,
     name,
     type: "Task",
     order: id,
@@ -24,6 +25,7 @@ function visit(id: number, name: string, more: Partial<Visit> = {}): Visit {
     function: null,
     endpoint: null,
     items: 0,
+    length: null,
     ...more,
   };
 }
@@ -119,6 +121,24 @@ describe("a state that was visited several times", () => {
   test("shows its last visit, or the one that is chosen", () => {
     expect(view(loop(), visits).shown["Wait"]).toBe(4);
     expect(view(loop(), visits, 1).shown["Wait"]).toBe(1);
+  });
+});
+
+describe("a Parallel that was tried again", () => {
+  const visits = [
+    visit(1, "Prepare"),
+    visit(2, "Work", { type: "Parallel", retries: 1, items: 2 }),
+    visit(3, "Left", { parent: 2, branch: 0, order: 0, status: "FAILED" }),
+    visit(4, "Right", { parent: 2, branch: 1, order: 0, status: "ABORTED" }),
+    visit(5, "Left", { parent: 2, branch: 0, order: 0, attempt: 2 }),
+  ];
+
+  test("shows its last attempt", () => {
+    expect(view(parallel(), visits).shown).toMatchObject({ Left: 5, Right: null });
+  });
+
+  test("shows the attempt that a chosen state belongs to", () => {
+    expect(view(parallel(), visits, 4).shown).toMatchObject({ Left: 3, Right: 4 });
   });
 });
 

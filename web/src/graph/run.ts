@@ -6,33 +6,53 @@ import { edgeKey, type Graph, type GraphNode, type Region } from "./model";
 /** An execution's visits, ready to be looked up; made once for each change. */
 export interface VisitIndex {
   readonly byId: ReadonlyMap<number, Visit>;
-  /** The visits at the top (null), or of a branch or item of a visit, in their order. */
-  readonly inside: (parent: number | null, branch: number | null) => readonly Visit[];
-  /** The branches or items of a visit that were begun, in their order. */
-  readonly branches: (parent: number) => readonly number[];
+  /** The visits at the top (null), or of a branch or item of a visit, in their order; of its last attempt unless said. */
+  readonly inside: (parent: number | null, branch: number | null, attempt?: number) => readonly Visit[];
+  /** The branches or items that an attempt of a visit has begun, in their order. */
+  readonly branches: (parent: number, attempt?: number) => readonly number[];
+  /** The attempts of a Parallel or Map that came to a state inside, in their order. */
+  readonly attempts: (parent: number) => readonly number[];
 }
+
+type Lines = Map<number | null, Visit[]>;
 
 export function indexVisits(visits: readonly Visit[]): VisitIndex {
   const byId = new Map<number, Visit>();
-  const families = new Map<number | null, Map<number | null, Visit[]>>();
+  const families = new Map<number | null, Map<number, Lines>>();
   for (const visit of visits) {
     byId.set(visit.id, visit);
-    const family = families.get(visit.parent) ?? new Map<number | null, Visit[]>();
-    families.set(visit.parent, family);
-    const line = family.get(visit.branch);
-    if (line) line.push(visit);
-    else family.set(visit.branch, [visit]);
+    const family = getOrMake(families, visit.parent, () => new Map<number, Lines>());
+    const lines: Lines = getOrMake(family, visit.attempt, () => new Map());
+    getOrMake(lines, visit.branch, (): Visit[] => []).push(visit);
   }
   for (const family of families.values())
-    for (const line of family.values())
-      if (line.some((visit, i) => i > 0 && visit.order < (line[i - 1]?.order ?? 0)))
-        line.sort((a, b) => a.order - b.order);
+    for (const lines of family.values()) for (const line of lines.values()) putInOrder(line);
+  const attempts = (parent: number | null): number[] =>
+    [...(families.get(parent)?.keys() ?? [])].sort((a, b) => a - b);
+  const linesOf = (parent: number | null, attempt?: number): Lines | undefined => {
+    const family = families.get(parent);
+    return family?.get(attempt ?? Math.max(...family.keys()));
+  };
   return {
     byId,
-    inside: (parent, branch) => families.get(parent)?.get(branch) ?? [],
-    branches: (parent) =>
-      [...(families.get(parent)?.keys() ?? [])].filter((key) => key !== null).sort((a, b) => a - b),
+    inside: (parent, branch, attempt) => linesOf(parent, attempt)?.get(branch) ?? [],
+    branches: (parent, attempt) =>
+      [...(linesOf(parent, attempt)?.keys() ?? [])].filter((key) => key !== null).sort((a, b) => a - b),
+    attempts,
   };
+}
+
+function putInOrder(line: Visit[]): void {
+  if (line.some((visit, i) => i > 0 && visit.order < (line[i - 1]?.order ?? 0)))
+    line.sort((a, b) => a.order - b.order);
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 /** What the reader has chosen to see, where there is more than one thing to see. */
@@ -41,6 +61,8 @@ export interface Choice {
   readonly chain: ReadonlySet<number>;
   /** The chosen item of each Map's visit. */
   readonly items: ReadonlyMap<number, number>;
+  /** The chosen attempt of each Parallel's or Map's visit; its last one unless chosen. */
+  readonly attempts: ReadonlyMap<number, number>;
 }
 
 /** An item of a Map's visit. */
@@ -53,12 +75,15 @@ export interface Item {
 export function chooseFrom(index: VisitIndex, selected: number | null, item: Item | null): Choice {
   const chain = new Set<number>();
   const items = new Map<number, number>();
+  const attempts = new Map<number, number>();
   const climb = (id: number | null): void => {
     let visit = id === null ? undefined : index.byId.get(id);
     while (visit && !chain.has(visit.id)) {
       chain.add(visit.id);
-      if (visit.parent !== null && visit.branch !== null && !items.has(visit.parent))
+      if (visit.parent !== null && visit.branch !== null && !items.has(visit.parent)) {
         items.set(visit.parent, visit.branch);
+        attempts.set(visit.parent, visit.attempt);
+      }
       visit = visit.parent === null ? undefined : index.byId.get(visit.parent);
     }
   };
@@ -67,7 +92,7 @@ export function chooseFrom(index: VisitIndex, selected: number | null, item: Ite
     items.set(item.visit, item.index);
     climb(item.visit);
   }
-  return { chain, items };
+  return { chain, items, attempts };
 }
 
 /** A state as it went. */
@@ -90,7 +115,10 @@ export interface ItemMark {
 }
 
 export interface MapRun {
+  /** Those that have begun. */
   readonly marks: readonly ItemMark[];
+  /** How many there are in all; null when that is not known. */
+  readonly length: number | null;
   /** The item whose states are shown; null when none has begun. */
   readonly chosen: number | null;
 }
@@ -120,14 +148,15 @@ export function runView(graph: Graph, index: VisitIndex, choice: Choice): RunVie
       const last = list[list.length - 1];
       const shown = list.find((visit) => choice.chain.has(visit.id)) ?? last;
       if (!shown) continue;
+      const attempt = choice.attempts.get(shown.id);
       nodes.set(node.id, { visits: list, shown });
       if (node.type === "Map") {
         const map = mapRun(node, shown, index, choice);
         maps.set(node.id, map);
         const region = node.regions[0];
-        if (region && map.chosen !== null) walk(region, index.inside(shown.id, map.chosen));
+        if (region && map.chosen !== null) walk(region, index.inside(shown.id, map.chosen, attempt));
       } else {
-        node.regions.forEach((inner, branch) => walk(inner, index.inside(shown.id, branch)));
+        node.regions.forEach((inner, branch) => walk(inner, index.inside(shown.id, branch, attempt)));
       }
     }
   };
@@ -165,14 +194,15 @@ function takeWay(region: Region, visits: readonly Visit[], edges: Map<string, Ed
 
 function mapRun(node: GraphNode, visit: Visit, index: VisitIndex, choice: Choice): MapRun {
   const region = node.regions[0];
-  const marks = index.branches(visit.id).map((branch): ItemMark => {
-    const line = index.inside(visit.id, branch);
+  const attempt = choice.attempts.get(visit.id);
+  const marks = index.branches(visit.id, attempt).map((branch): ItemMark => {
+    const line = index.inside(visit.id, branch, attempt);
     return { index: branch, status: itemStatus(line[line.length - 1], visit, region) };
   });
   const wanted = choice.items.get(visit.id);
   const failed = marks.find((mark) => mark.status === "FAILED" || mark.status === "TIMED_OUT");
   const chosen = wanted ?? failed?.index ?? marks[0]?.index ?? null;
-  return { marks, chosen };
+  return { marks, length: visit.length, chosen };
 }
 
 /** How an item stands, by its last state: between two states it still runs. */

@@ -83,10 +83,12 @@ export function Strip({ name, map, width, onChoose }: StripProps) {
   );
 }
 
-function summary({ marks }: MapRun): string {
+function summary({ marks, length }: MapRun): string {
   const parts = [...countItems(marks)].map(
     ([status, count]) => `${count.toLocaleString("en")} ${statusWord(status).toLowerCase()}`,
   );
-  const items = `${marks.length.toLocaleString("en")} item${marks.length === 1 ? "" : "s"}`;
+  const count = Math.max(length ?? 0, marks.length);
+  const begun = marks.length < count ? `${marks.length.toLocaleString("en")} of ` : "";
+  const items = `${begun}${count.toLocaleString("en")} item${count === 1 ? "" : "s"}`;
   return parts.length > 0 ? `${items}: ${parts.join(", ")}` : "No items yet";
 }
