@@ -325,6 +325,10 @@ def test_the_iterations_of_a_map_are_its_branches():
             "ValueError: too small",
         ),
         ('["a list"]', '["a list"]'),
+        (
+            '{"errorMessage": "RequestId: 86a620ba-3b57-4193-bf35-e71949eb7f00 Error: Runtime exited"}',
+            "Error: Runtime exited",
+        ),
     ],
 )
 def test_causes_are_cut_to_what_they_say(cause: str, reason: str):

@@ -35,7 +35,8 @@ def failure_reason(cause: str) -> str:
         if code and not 0 <= int(code[1]) <= _SIGNALLED:  # killed: whatever it said last is not why
             text = f"exit code {code[1]}, killed: {text}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = lines[-1] if lines else ""
+    # Lambda puts the request's id before why a function ended; whoever reads a reason has no use for it.
+    reason = re.sub(r"^RequestId: [0-9a-f-]{36} ", "", lines[-1]) if lines else ""
     return reason if injected is None or injected in reason else f"{reason} {injected}"
 
 
