@@ -243,15 +243,13 @@ def list_executions(
 @app.command(epilog=examples("switchyard stop nightly-42"))
 def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = False) -> None:
     """Stop an execution and the jobs that it runs."""
+    from switchyard.executions.control import stop_execution
+
     cloud = connect(context.obj)
     found = cloud.find_execution(execution)
     if found is None:
         raise no_execution(execution, cloud)
-    if found["status"] != "RUNNING":
-        raise SwitchyardError(f"{found['name']} has ended already ({found['status']}); there is nothing to stop")
-    cloud.client("stepfunctions").stop_execution(
-        executionArn=found["executionArn"], error="Stopped", cause="Stopped by `switchyard stop`."
-    )
+    stop_execution(cloud, found, cause="Stopped by `switchyard stop`.")
     if as_json:
         print_json({"execution_arn": found["executionArn"], "status": "ABORTED"})
     else:

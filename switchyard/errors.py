@@ -4,9 +4,11 @@ A message says what was wrong, where, and what to do next. The tree:
 
     SwitchyardError             exit code 1
     ├── PublishError            the artifact or the data bucket refused
+    ├── ExecutionStatusError    an execution has ended, or has not, and so cannot be stopped or redriven
     └── UsageError              exit code 2: the user's input was wrong
         ├── ProjectError        not inside a project
         ├── RecipeError         a recipe that cannot be used
+        ├── NameTakenError      another execution has that name
         ├── ImageError          an image, a version or a region that is not known
         └── DataError           a data set that cannot be used
 """
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataError",
+    "ExecutionStatusError",
     "ImageError",
+    "NameTakenError",
     "ProjectError",
     "PublishError",
     "RecipeError",
@@ -41,10 +45,18 @@ class PublishError(SwitchyardError):
     """When S3 refuses what is being published."""
 
 
+class ExecutionStatusError(SwitchyardError):
+    """When an execution cannot be stopped or redriven as it stands."""
+
+
 class UsageError(SwitchyardError):
     """When what the user gave is wrong: nothing was started, nothing was changed."""
 
     exit_code: ClassVar[int] = 2
+
+
+class NameTakenError(UsageError):
+    """When an execution of that name is there already, with another input."""
 
 
 class ProjectError(UsageError):

@@ -40,10 +40,10 @@ def console(
     profile: Annotated[str | None, typer.Option(help="The AWS profile to use.", metavar="NAME")] = None,
     region: Annotated[str | None, typer.Option(help="The AWS region.", metavar="CODE")] = None,
 ) -> None:
-    """See runs in the browser: the graph of each, its states, logs and jobs; models and endpoints. Until Ctrl-C.
+    """See runs in the browser: their graph, states, logs and jobs, models, endpoints.
 
-    Shows the cloud that the global options name. Without a local cloud it shows past runs, and the cloud as soon as
-    one is up. Anywhere but on this machine's own address, a browser needs the token in the printed URL.
+    Shows the cloud that the options name, or else past runs, and a local cloud as soon as one is up.
+    Goes on until Ctrl-C. With --host, a browser needs the token in the printed URL.
     """
     from switchyard.aws.client import connect
     from switchyard.console.listening import listen, noted

@@ -16,7 +16,6 @@ from switchyard.commands.shared import (
     print_json,
     watch_execution,
 )
-from switchyard.errors import SwitchyardError
 
 EPILOG = examples("switchyard redrive nightly-42", "switchyard redrive nightly-42 --watch")
 
@@ -32,26 +31,17 @@ def redrive(
 
     What has succeeded is not done again; the definition is the one that it was started with.
     """
-    from botocore.exceptions import ClientError
-
-    from switchyard.aws.errors import error_code
+    from switchyard.executions.control import redrive_execution
 
     cloud = connect(context.obj)
     found = cloud.find_execution(execution)
     if found is None:
         raise no_execution(execution, cloud)
     arn, name = found["executionArn"], found["name"]
-    stepfunctions = cloud.client("stepfunctions")
-    try:
-        stepfunctions.redrive_execution(executionArn=arn)
-    except ClientError as error:
-        if error_code(error) != "ExecutionNotRedrivable":
-            raise
-        reason = stepfunctions.describe_execution(executionArn=arn).get("redriveStatusReason", found["status"])
-        raise SwitchyardError(f"{name} cannot be redriven: {reason}") from error
+    redrive_execution(cloud, found)
     if watch:
         watch_execution(cloud, arn, as_json)
-    count = stepfunctions.describe_execution(executionArn=arn)["redriveCount"]
+    count = cloud.client("stepfunctions").describe_execution(executionArn=arn)["redriveCount"]
     if as_json:
         print_json({"execution_arn": arn, "redrive_count": count})
     else:

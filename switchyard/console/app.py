@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from switchyard.console import (
+    actions,
     endpoints,
     listing,
     models,
@@ -45,6 +46,7 @@ AREAS: tuple[Area, ...] = (
     workflows,
     listing,
     models,
+    actions,
     endpoints,
 )
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from botocore.exceptions import ClientError
 
 from switchyard.aws.errors import error_code, error_message
-from switchyard.errors import UsageError
+from switchyard.errors import NameTakenError, UsageError
 from switchyard.executions.inputs import check_size
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ def start_execution(cloud: Cloud, workflow_arn: str, name: str, document: Any) -
 
     Raises
     ------
+    NameTakenError
+        When an execution of that name has another input.
     UsageError
-        When the name is taken by an execution with another input, or the input is too large.
+        When there is no such workflow, or the input is too large.
     """
     stepfunctions = cloud.client("stepfunctions")
     text = json.dumps(document)
@@ -73,11 +75,11 @@ def check_same_input(name: str, earlier: Any, document: Any) -> None:
 
     Raises
     ------
-    UsageError
+    NameTakenError
         When the inputs differ.
     """
     if earlier != document:
-        raise UsageError(
+        raise NameTakenError(
             f"there is a run {name!r} already, with another input: {json.dumps(earlier)[:300]} rather than "
             f"{json.dumps(document)[:300]}; choose another --name"
         )

@@ -35,15 +35,33 @@ def read_input(text: str) -> Any:
         decoded = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{source} is not UTF-8 (byte {error.start}); JSON must be") from None
+    return parse_input(decoded, source)
+
+
+def parse_input(text: str, source: str) -> Any:
+    """Read the input of an execution from JSON alone.
+
+    Parameters
+    ----------
+    text
+        The JSON.
+    source
+        Where it is from, for messages.
+
+    Raises
+    ------
+    UsageError
+        When it is not JSON (the message says where), or it is too large.
+    """
     try:
-        document = json.loads(decoded, parse_constant=lambda name: _refuse_constant(source, name))
+        document = json.loads(text, parse_constant=lambda name: _refuse_constant(source, name))
     except json.JSONDecodeError as error:
         raise UsageError(
             f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}{_point_at(error)}"
         ) from None
     except RecursionError:
         raise UsageError(f"{source} is nested too deeply") from None
-    check_size(decoded)
+    check_size(text)
     return document
 
 

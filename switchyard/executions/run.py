@@ -113,14 +113,8 @@ def run_recipe(
             result = result_of(opened.tree, name=opened.name, folder=opened.folder, arn=_arn_of(opened))
             show(result)
             return result
-        document = _publish(
-            project=project,
-            recipe=recipe,
-            data=request.data,
-            overrides=overrides,
-            cloud=opened.cloud,
-            progress=progress,
-        )
+        with progress.step(f"Publish recipe {recipe.name}, its code and data"):
+            document = publish_run(project, recipe, cloud=opened.cloud, data=request.data, overrides=overrides)
         name = name or new_name(recipe.name)
         faults = add_faults(opened.cloud, request.faults, execution=name)
         arn, has_ended = start_execution(
@@ -138,6 +132,40 @@ def run_recipe(
             _note_unused(opened.cloud, {fault["id"] for fault in faults}, progress)
         show(result)
         return result
+
+
+def publish_run(
+    project: Project, recipe: Recipe, *, cloud: Cloud, data: str | None, overrides: dict[str, Any]
+) -> dict[str, Any]:
+    """Put a recipe, its code and data into the buckets.
+
+    Parameters
+    ----------
+    project
+        The recipe's.
+    recipe
+        What is to run.
+    cloud
+        Where.
+    data
+        A file, a folder or an S3 URI; None for the recipe's own data.
+    overrides
+        What the run changes of the recipe; checked already.
+
+    Returns
+    -------
+    dict
+        The run's input.
+    """
+    from switchyard.publishing.publish import publish_to, upload_data
+
+    document: dict[str, Any] = {"recipe": recipe.name}
+    publish_to(cloud, project, [recipe.name])
+    if data is not None:
+        document["data"] = upload_data(recipe, data, s3=cloud.client("s3"), data_bucket=cloud.output("DataBucketName"))
+    if overrides:
+        document["overrides"] = overrides
+    return document
 
 
 def follow_to_result(
@@ -265,30 +293,6 @@ def _open_cloud(
         yield _Opened(connect_local(running, preparation), goes_on=False)
     finally:
         child.stop()
-
-
-def _publish(
-    *,
-    project: Project,
-    recipe: Recipe,
-    data: str | None,
-    overrides: dict[str, Any],
-    cloud: Cloud,
-    progress: Progress,
-) -> dict[str, Any]:
-    """Put recipe, code and data into the buckets, and give the run's input."""
-    from switchyard.publishing.publish import publish_to, upload_data
-
-    document: dict[str, Any] = {"recipe": recipe.name}
-    with progress.step(f"Publish recipe {recipe.name}, its code and data"):
-        publish_to(cloud, project, [recipe.name])
-        if data is not None:
-            document["data"] = upload_data(
-                recipe, data, s3=cloud.client("s3"), data_bucket=cloud.output("DataBucketName")
-            )
-    if overrides:
-        document["overrides"] = overrides
-    return document
 
 
 def _check_saved(saved: SavedExecution, recipe: Recipe, data: str | None, overrides: dict[str, Any]) -> None:

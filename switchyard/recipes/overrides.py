@@ -5,6 +5,7 @@ The function PrepareRunFunction checks the same again, since a run can be starte
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,11 +17,12 @@ from switchyard.suggest import suggest
 from switchyard.yaml_text import YamlError, load_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # What a run may change, beside its hyperparameters. The rest says what the model is, or how good it must be:
 # that is for the recipe alone.
-_SETTABLE = (("instances",), ("limits",), ("data", "seed"), ("data", "split"))
+SETTABLE = (("instances",), ("limits",), ("data", "seed"), ("data", "split"))
+_SHOWN_CHARACTERS = 200
 
 
 def apply_set(recipe: Recipe, settings: Iterable[str]) -> dict[str, Any]:
@@ -50,19 +52,76 @@ def apply_set(recipe: Recipe, settings: Iterable[str]) -> dict[str, Any]:
     >>> apply_set(recipe, ["hyperparameters.alpha=0.5", "instances.training.count=2"])
     {'hyperparameters': {'alpha': 0.5}, 'instances': {'training': {'count': 2}}}
     """
+    return _override(recipe, [_read_setting(recipe, setting) for setting in settings])
+
+
+def check_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """See that the overrides of a run's input are some that `apply_set` could have made.
+
+    Parameters
+    ----------
+    recipe
+        The recipe to override.
+    overrides
+        Nested as the recipe is.
+
+    Returns
+    -------
+    dict
+        The same, without empty sections.
+
+    Raises
+    ------
+    UsageError
+        As `apply_set` does.
+    """
+    return _override(recipe, [_check_setting(recipe, *leaf) for leaf in _flat(overrides)])
+
+
+# A key's path, its value, and how messages name both.
+_Setting = tuple[list[str], Any, str]
+
+
+def _read_setting(recipe: Recipe, setting: str) -> _Setting:
+    key, equals, text = setting.partition("=")
+    key = key.strip()
+    if not equals:
+        raise UsageError(f"--set {setting}: there is no '='; write --set {key or 'KEY'}=VALUE")
+    path = _path_of(key, recipe, setting)
+    value = _value_of(text, setting)
+    return path, value, setting
+
+
+def _check_setting(recipe: Recipe, key: str, value: Any) -> _Setting:
+    setting = f"{key}={json.dumps(value)}"[:_SHOWN_CHARACTERS]
+    return _path_of(key, recipe, setting), value, setting
+
+
+def _flat(overrides: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each key with its value; a mapping that is no section is a value, which its own check refuses."""
+    for name, value in overrides.items():
+        if name == "hyperparameters" and isinstance(value, dict):
+            yield from ((f"{name}.{own}", given) for own, given in value.items())
+        else:
+            yield from _flat_section((name,), value)
+
+
+def _flat_section(path: tuple[str, ...], value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and section_at(path) is not None:
+        for name, given in value.items():
+            yield from _flat_section((*path, name), given)
+    else:
+        yield ".".join(path), value
+
+
+def _override(recipe: Recipe, settings: Iterable[_Setting]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     given: dict[str, str] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        key = key.strip()
-        if not equals:
-            raise UsageError(f"--set {setting}: there is no '='; write --set {key or 'KEY'}=VALUE")
-        path = _path_of(key, recipe, setting)
-        value = _value_of(text, setting)
+    for path, value, setting in settings:
         if path[0] == "hyperparameters":
             _check_type(value, recipe.hyperparameters[path[1]], setting)
         _put(overrides, path, value)
-        given[key] = setting
+        given[".".join(path)] = setting
     try:
         Recipe.model_validate(_merged(recipe.model_dump(), overrides))
     except ValidationError as error:
@@ -74,7 +133,7 @@ def _path_of(key: str, recipe: Recipe, setting: str) -> list[str]:
     keys = [f"hyperparameters.{name}" for name in recipe.hyperparameters]
     if key in keys:
         return key.split(".", 1)  # The names of hyperparameters may hold dots.
-    keys += [leaf for path in _SETTABLE for leaf in _leaves(path)]
+    keys += [leaf for path in SETTABLE for leaf in _leaves(path)]
     if key in keys:
         return key.split(".")
     if inside := [other for other in keys if other.startswith(f"{key}.")]:
