@@ -37,7 +37,10 @@ SCIKIT_LEARN = Runtime(
     ("joblib", "numpy", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", *_SERVER),
     "sagemaker_sklearn_container.training:main",
 )
-_BY_REPOSITORY = {"sagemaker-scikit-learn": SCIKIT_LEARN}
+XGBOOST = Runtime(
+    "xgboost", ("numpy", "scipy.sparse", "xgboost", *_SERVER), "sagemaker_xgboost_container.training:main"
+)
+_BY_REPOSITORY = {"sagemaker-scikit-learn": SCIKIT_LEARN, "sagemaker-xgboost": XGBOOST, "xgboost": XGBOOST}
 
 
 class UnknownImageError(Exception):
@@ -59,13 +62,18 @@ def runtime_for(image_uri: str, may: May) -> Runtime:
     """
     if denied := pull_image(may, image_uri):
         raise UnknownImageError(f"ClientError: the image '{image_uri}' cannot be pulled: {denied}")
-    repository = image_uri.rpartition("/")[2].partition(":")[0].partition("@")[0]
-    if repository not in _BY_REPOSITORY:
+    runtime = known_runtime(image_uri)
+    if runtime is None:
         known = ", ".join(sorted(_BY_REPOSITORY))
         raise UnknownImageError(
             f"ClientError: no local runtime stands in for the image '{image_uri}'; images that run here: {known}"
         )
-    return _BY_REPOSITORY[repository]
+    return runtime
+
+
+def known_runtime(image_uri: str) -> Runtime | None:
+    """Return the runtime that stands in for an image, without pulling it; None when there is none."""
+    return _BY_REPOSITORY.get(image_uri.rpartition("/")[2].partition(":")[0].partition("@")[0])
 
 
 class RuntimeHosts:

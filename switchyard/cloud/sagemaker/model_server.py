@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from switchyard.cloud.asgi import Receive, Send, read_body, respond
 
@@ -43,9 +43,26 @@ def main(script: str, model_dir: str) -> None:
     model_dir : str
         The folder with the unpacked model.
     """
+    serve(LoadedModel(_load_script(Path(script)), model_dir))
+
+
+class Model(Protocol):
+    """What turns a request into an answer."""
+
+    def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
+        """Answer one request; `accept` is ``*/*`` for one that does not say.
+
+        Raises
+        ------
+        RequestError
+            The request is at fault.
+        """
+
+
+def serve(model: Model) -> None:
+    """Serve a model on the inherited socket until SIGTERM."""
     import uvicorn
 
-    model = LoadedModel(_load_script(Path(script)), model_dir)
     config = uvicorn.Config(
         ModelServer(model), lifespan="off", access_log=False, log_config=None, http="httptools", ws="none"
     )
@@ -77,6 +94,7 @@ class LoadedModel:
             Whatever else the script raises.
         """
         text: Any = body
+        accept = content_type if accept in {"*/*", ""} else accept
         if content_type.partition(";")[0].strip() in {CSV, JSON} or content_type.startswith("text/"):
             text = _decoded(body)
         if self._transform is not None:
@@ -120,7 +138,7 @@ def _refusing(*errors: type[Exception], status: int) -> Iterator[None]:
 class ModelServer:
     """The ASGI application around one model."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self._workers = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
 
@@ -141,10 +159,9 @@ class ModelServer:
 
     async def _invoke(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
         loop = asyncio.get_running_loop()
-        wanted = content_type if accept in {"*/*", ""} else accept
         try:
             answer, answer_type = await loop.run_in_executor(
-                self._workers, self._model.answer, body, content_type, wanted
+                self._workers, self._model.answer, body, content_type, accept
             )
         except RequestError as error:
             return error.status, str(error).encode(), "text/plain; charset=utf-8"

@@ -10,10 +10,11 @@ from typing import Any
 from switchyard.cloud.account import REGION
 from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import Process
+from switchyard.cloud.sagemaker.algorithms.built_in import built_in
 from switchyard.cloud.sagemaker.code import download_code
 from switchyard.cloud.sagemaker.container import Container, base_environment
 from switchyard.cloud.sagemaker.context import Context
-from switchyard.cloud.sagemaker.images import runtime_for
+from switchyard.cloud.sagemaker.images import Runtime, runtime_for
 from switchyard.cloud.sagemaker.s3 import download_object, unpack
 
 HEALTH_CHECK_SECONDS = 60
@@ -68,16 +69,14 @@ class ModelServer:
         )
         environment = definition.get("Environment", {})
         self._lay_out(definition, environment)
-        script = self._container.folder("code") / environment.get("SAGEMAKER_PROGRAM", "inference.py")
-        if not script.is_file():
-            script = self._container.folder("model", "code") / script.name
+        target, arguments = self._program(runtime, environment)
         # The parent listens before the child has loaded its model: the first ping waits in the backlog, and
         # fails at once when the child dies, so that nothing has to be polled.
         with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:
             self.port = listening.getsockname()[1]
             self._process = self._context.runtimes.host(runtime).spawn(
-                "switchyard.cloud.sagemaker.model_server:main",
-                [str(script), str(self._container.folder("model"))],
+                target,
+                arguments,
                 environment=self._environment(environment),
                 directory=self._container.folder("code"),
                 inherit=[listening.fileno()],
@@ -106,6 +105,17 @@ class ModelServer:
         if self._reader is not None:
             self._reader.join()
         self._container.remove()
+
+    def _program(self, runtime: Runtime, environment: dict[str, str]) -> tuple[str, list[str]]:
+        """Say what serves the model: its script, or where there is none the image's own algorithm."""
+        model = str(self._container.folder("model"))
+        algorithm = built_in(runtime)
+        script = self._container.folder("code") / environment.get("SAGEMAKER_PROGRAM", "inference.py")
+        if not script.is_file():
+            script = self._container.folder("model", "code") / script.name
+        if algorithm is not None and "SAGEMAKER_PROGRAM" not in environment and not script.is_file():
+            return algorithm.server, [model]
+        return "switchyard.cloud.sagemaker.model_server:main", [str(script), model]
 
     def _lay_out(self, definition: dict[str, Any], environment: dict[str, str]) -> None:
         self._container.folder("model")

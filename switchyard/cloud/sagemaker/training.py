@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from switchyard.cloud.account import REGION
+from switchyard.cloud.logs import LogStream
 from switchyard.cloud.sagemaker import training_request
+from switchyard.cloud.sagemaker.algorithms.built_in import built_in, with_metrics
 from switchyard.cloud.sagemaker.channels import Channel
 from switchyard.cloud.sagemaker.cluster import LOOPBACK, Cluster, free_port
 from switchyard.cloud.sagemaker.code import download_code, entry_command
@@ -26,6 +29,7 @@ from switchyard.cloud.sagemaker.s3 import join_uri, pack, upload_file, upload_fo
 from switchyard.cloud.sagemaker.script_mode import ScriptMode, decoded
 from switchyard.cloud.sagemaker.store import now
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 DEFAULT_MAX_SECONDS = 24 * 3600
 STAGE_MESSAGES = {
     "Starting": "Starting the training job",
@@ -47,6 +51,7 @@ class TrainingJob(Job):
     log_group = "/aws/sagemaker/TrainingJobs"
 
     def __init__(self, context: Any, request: dict[str, Any]) -> None:
+        request = with_metrics(request)
         training_request.check(request)
         super().__init__(context, request)
         self.secondary_status = "Starting"
@@ -181,39 +186,51 @@ class TrainingJob(Job):
         container = self._container(host)
         given = {key: container.local(value) for key, value in self.request.get("Environment", {}).items()}
         program = given.get("SAGEMAKER_PROGRAM") or self._hyperparameters.get("sagemaker_program")
-        if not program:
-            raise JobFailedError(
-                "ClientError: the hyperparameter sagemaker_program is missing: script mode needs to know "
-                "which script of sagemaker_submit_directory to run"
-            )
-        script = ScriptMode(
-            hyperparameters=container.local_document(self._hyperparameters),
-            resource_config=self._cluster.resource_config(host),
-            input_config=self._input_config(),
-            base=container.folder(),
-            job_name=self.name,
-            program=str(program),
-            training_module=runtime.training_module,
-        )
-        code = container.folder("code")
         environment = {
-            **base_environment(code),
+            **base_environment(container.folder("code")),
             **self.context.identity.environment(self.role_arn()),
             "SAGEMAKER_BASE_DIR": str(container.folder()),
             **({"SAGEMAKER_TRAINING_MODULE": runtime.training_module} if runtime.training_module else {}),
             "SAGEMAKER_REGION": str(self._hyperparameters.get("sagemaker_region", REGION)),
             "TRAINING_JOB_NAME": self.name,
             "TRAINING_JOB_ARN": self.arn,
-            **script.variables(),
-            # The hosts are processes of one machine: by these each finds the first one.
+        }
+        log = self.log if host == self._cluster.hosts[0] else self.new_log(host)
+        if program:
+            script = self._script(runtime, host, str(program))
+            command = entry_command(container.folder("code"), str(program), script.arguments())
+            environment |= script.variables()
+        elif algorithm := built_in(runtime):
+            command = ["python3", str(algorithm.training_script)]
+        else:
+            raise JobFailedError(
+                "ClientError: the hyperparameter sagemaker_program is missing: script mode needs to know "
+                "which script of sagemaker_submit_directory to run"
+            )
+        # The hosts are processes of one machine: by these each finds the first one.
+        environment |= {
             "SM_MASTER_ADDR": LOOPBACK,
             "SM_MASTER_PORT": str(self._master_port),
             "MASTER_ADDR": LOOPBACK,
             "MASTER_PORT": str(self._master_port),
-            **given,
         }
-        log = self.log if host == self._cluster.hosts[0] else self.new_log(host)
-        return Launch(entry_command(code, str(program), script.arguments()), environment, container, log)
+        return Launch(command, {**environment, **given}, container, log)
+
+    def _script(self, runtime: Runtime, host: str, program: str) -> ScriptMode:
+        container = self._container(host)
+        return ScriptMode(
+            hyperparameters=container.local_document(self._hyperparameters),
+            resource_config=self._cluster.resource_config(host),
+            input_config=self._input_config(),
+            base=container.folder(),
+            job_name=self.name,
+            program=program,
+            training_module=runtime.training_module,
+        )
+
+    def _taker(self, log: LogStream, on_line: Callable[[str], None]) -> Callable[[list[str]], None]:
+        take = super()._taker(log, on_line)
+        return lambda lines: take([_printable(line) for line in lines])
 
     def _catch_metrics(self, line: str) -> None:
         for name, pattern in self._patterns:
@@ -231,7 +248,9 @@ class TrainingJob(Job):
         written = launch.container.read_text("output", "failure")
         if written:
             return f"AlgorithmError: {written}, exit code: 1"
-        program = launch.environment["SM_USER_ENTRY_POINT"]
+        program = launch.environment.get("SM_USER_ENTRY_POINT")
+        if program is None:
+            return f"AlgorithmError: {last_words(launch.log)}, exit code: {exit_code}"
         command = " ".join(["python3", program, *launch.command[2:]])
         return (
             f'AlgorithmError: ExecuteUserScriptError:\nExitCode {exit_code}\nErrorMessage "{last_words(launch.log)}"\n'
@@ -260,6 +279,11 @@ class TrainingJob(Job):
         pack(made, archive)
         upload_file(s3, archive, f"{uri}.tar.gz")
         return f"{uri}.tar.gz"
+
+
+def _printable(line: str) -> str:
+    """Write control characters as SageMaker's log does, a tab as ``#011``; the regexes of metrics rely on it."""
+    return _CONTROL.sub(lambda match: f"#{ord(match.group()):03o}", line)
 
 
 def _gather(left: Path, made: Path) -> None:
