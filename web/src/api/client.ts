@@ -72,7 +72,7 @@ async function ask<T>(url: string, init: RequestInit): Promise<T> {
   const text = await answer.text();
   const body = parsed(text);
   if (answer.ok && body !== undefined) return body as T;
-  throw new ApiError(isProblem(body) ? body : unexpected(answer, text));
+  throw new ApiError({ ...unexpected(answer, text), ...(isProblem(body) ? body : {}) });
 }
 
 function parsed(text: string): unknown {
@@ -83,7 +83,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function isProblem(body: unknown): body is Problem {
+function isProblem(body: unknown): body is Partial<Problem> {
   return typeof body === "object" && body !== null && "detail" in body && typeof body.detail === "string";
 }
 

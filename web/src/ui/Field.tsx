@@ -11,13 +11,15 @@ export interface ControlAttributes {
 export interface FieldProps {
   label: ComponentChildren;
   description?: ComponentChildren;
+  /** A line under the control, such as what was there before. */
+  note?: ComponentChildren;
   /** What is wrong with the value; shown and read with the control. */
   error?: string | null | undefined;
   /** Gives the control: `{(attributes) => <input {...attributes} />}`. */
   children: (attributes: ControlAttributes) => VNode;
 }
 
-export function Field({ label, description, error, children }: FieldProps) {
+export function Field({ label, description, note, error, children }: FieldProps) {
   const id = useId();
   const describedBy = [description ? `${id}-about` : "", error ? `${id}-error` : ""]
     .filter(Boolean)
@@ -27,16 +29,17 @@ export function Field({ label, description, error, children }: FieldProps) {
       <label class="field-label" for={id}>
         {label}
       </label>
-      {description ? (
-        <p class="field-about" id={`${id}-about`}>
-          {description}
-        </p>
-      ) : null}
       {children({
         id,
         "aria-describedby": describedBy || undefined,
         "aria-invalid": error ? true : undefined,
       })}
+      {description ? (
+        <p class="field-about" id={`${id}-about`}>
+          {description}
+        </p>
+      ) : null}
+      {note ? <p class="field-about">{note}</p> : null}
       {error ? (
         <p class="field-error" id={`${id}-error`}>
           {error}
