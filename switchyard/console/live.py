@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _HEARTBEAT_SECONDS = 10
+# How long, in milliseconds, a browser waits before it comes back when the connection breaks.
+_COME_BACK = b"retry: 1000\n\n"
 # After a failure it is not asked more often than this.
 _TRY_AGAIN_SECONDS = 1.0
 _MAX_TOPICS, _MAX_TOPIC_CHARACTERS = 50, 2048
@@ -265,6 +267,7 @@ class Hub:
         """Yield what there is to say about some topics, each as a server-sent event, until the page leaves."""
         page = Mailbox()
         try:
+            yield _COME_BACK
             self._enter(page, topics)
             while (content := await page.take(lambda topic: self._enter(page, [topic]))) is not None:
                 yield content

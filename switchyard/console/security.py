@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse
 
-from switchyard.console.listening import is_everywhere
+from switchyard.console.listening import is_everywhere, is_loopback
 from switchyard.console.problems import problem
 from switchyard.console.routing import problem_response
 
@@ -57,6 +57,8 @@ class Guard:
         self._token = token
         self._cookie = f"switchyard-console-{port}"
         self._takes_addresses = is_everywhere(host)
+        own = "127.0.0.1" if is_loopback(host) else socket.gethostname() if self._takes_addresses else _in_url(host)
+        self._url = f"http://{own}:{port}"
         names = {*_LOOPBACK, socket.gethostname().lower()} if self._takes_addresses else {*_LOOPBACK, _in_url(host)}
         self._hosts = {f"{name}:{port}" for name in names} | (names if port == 80 else set())
 
@@ -84,7 +86,7 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "").lower()
         if not self._is_own(host):
-            return 403, f"this is not {host[:200]!r}; open http://127.0.0.1:{self._port}"
+            return 403, f"this is not {host[:200]!r}; open {self._url}"
         site = headers.get("sec-fetch-site", "none")
         is_own_site = site in ("same-origin", "none")
         if scope["method"] in _SAFE:

@@ -34,6 +34,7 @@ class Browser:
     """Requests to one console, each over a connection of its own."""
 
     def __init__(self, listener: Listener, context: Context) -> None:
+        self.listener = listener
         self.port = listener.port
         self.url = listener.url
         self.context = context
