@@ -60,6 +60,8 @@ def up(
     for parameter in parameters:
         if "=" not in parameter:
             raise UsageError(f"--parameter {parameter}: expected NAME=VALUE")
+    if console_port and console_port == port:
+        raise UsageError(f"--port and --console-port are both {port}: choose another one for the console")
     home = find_home()
     project = None
     if template is None:
@@ -103,8 +105,6 @@ def up(
 
 def _listen(port: int, console_port: int | None) -> Listener:
     """Take the console's port, before anything is started; the cloud's own comes first."""
-    if console_port and console_port == port:
-        raise UsageError(f"--port and --console-port are both {port}: choose another one for the console")
     return listen(port=0 if console_port is None and port == DEFAULT_PORT else console_port)
 
 
