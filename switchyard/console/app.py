@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from switchyard.console import (
     actions,
     endpoints,
+    execution,
     listing,
     models,
     target,
@@ -47,6 +48,7 @@ AREAS: tuple[Area, ...] = (
     listing,
     models,
     actions,
+    execution,
     endpoints,
 )
 

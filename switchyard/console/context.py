@@ -10,6 +10,7 @@ from switchyard.aws.client import connect_local
 from switchyard.console.explorer import NO_CLOUD, Explorer
 from switchyard.console.index import ExecutionIndex
 from switchyard.console.live import Hub
+from switchyard.console.opened import OpenedExecutions
 from switchyard.console.past import PastRuns
 from switchyard.console.problems import RequestError
 from switchyard.launcher import find_cloud
@@ -85,6 +86,7 @@ class Context:
         self.past = PastRuns(home)
         self.index = ExecutionIndex()
         self.explorer = Explorer(connection, self.index, self.past)
+        self.opened = OpenedExecutions(connection, self.past, self.explorer.title)
 
     def close(self) -> None:
         """End every page's connection, and read no more."""

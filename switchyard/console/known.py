@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from switchyard.console.plain import plain_text
 from switchyard.console.schema import ExecutionRow, ExecutionStatus
 from switchyard.executions.history import failure_reason, read_time
 
@@ -126,8 +127,8 @@ def described(description: Mapping[str, Any]) -> KnownExecution:
     return replace(
         seen,
         is_described=True,
-        recipe=recipe[:_MAX_NAME_CHARACTERS] if isinstance(recipe, str) and recipe else None,
-        outcome=outcome[:_MAX_NAME_CHARACTERS] if isinstance(outcome, str) and outcome else None,
+        recipe=plain_text(recipe[:_MAX_NAME_CHARACTERS]) if isinstance(recipe, str) and recipe else None,
+        outcome=plain_text(outcome[:_MAX_NAME_CHARACTERS]) if isinstance(outcome, str) and outcome else None,
         reason=_reason(description) if seen.status not in ("SUCCEEDED", "RUNNING") else None,
         searched=str(description.get("input") or "")[:_SEARCHED_CHARACTERS],
         output=_short(description.get("output")),
@@ -158,12 +159,12 @@ def workflow_of(execution_arn: str) -> str:
 
 
 def _read(item: Mapping[str, Any]) -> KnownExecution:
-    arn = str(item["executionArn"])
+    arn = plain_text(item["executionArn"])
     stopped = item.get("stopDate")
     return KnownExecution(
         arn=arn,
-        name=str(item.get("name") or arn.rpartition(":")[2]),
-        workflow_arn=str(item.get("stateMachineArn") or workflow_of(arn)),
+        name=plain_text(item.get("name") or arn.rpartition(":")[2]),
+        workflow_arn=plain_text(item.get("stateMachineArn") or workflow_of(arn)),
         # A status that is newer than this console is shown as the nearest that it knows.
         status=ExecutionStatus(item["status"]) if item["status"] in _STATUSES else ExecutionStatus.RUNNING,
         started_at=read_time(item["startDate"]).timestamp(),
@@ -186,4 +187,4 @@ def _short(text: Any) -> str:
 
 def _reason(description: Mapping[str, Any]) -> str | None:
     reason = failure_reason(str(description.get("cause") or "")) or str(description.get("error") or "")
-    return " ".join(reason.split())[:_MAX_REASON_CHARACTERS] or None
+    return plain_text(" ".join(reason.split())[:_MAX_REASON_CHARACTERS]) or None

@@ -489,6 +489,8 @@ class Job(Model):
         Curves over time, as the job's regular expressions caught them.
     final_metrics
         The last value of each.
+    metrics_note
+        What to know of the curves, such as that their times are estimated; None when there is nothing.
     problem
         Why it cannot be described; everything else is then empty.
     """
@@ -514,6 +516,7 @@ class Job(Model):
     metrics: list[Series]
     final_metrics: dict[str, float]
     aws_console_url: str | None
+    metrics_note: str | None = None
     problem: str | None = None
 
 

@@ -121,19 +121,35 @@ def has_ended(events: list[dict[str, Any]]) -> bool:
 
 
 def read_new_events(stepfunctions: Any, execution_arn: str, known: dict[int, dict[str, Any]]) -> None:
-    """Add the events that are not known yet, reading from the newest back to the first known one."""
-    last_known = max(known, default=0)
-    page_size = _NEW_EVENTS if known else _PAGE_EVENTS
+    """Add the events that are not known yet."""
+    for event in events_after(stepfunctions, execution_arn, max(known, default=0)):
+        known[event["id"]] = event
+
+
+def events_after(stepfunctions: Any, execution_arn: str, last: int = 0) -> list[dict[str, Any]]:
+    """Read the events of an execution that come after one of them, the newest first.
+
+    Parameters
+    ----------
+    stepfunctions
+        The client.
+    execution_arn
+        Which execution.
+    last
+        The id of the last event that is known; 0 for all.
+    """
+    page_size = _NEW_EVENTS if last else _PAGE_EVENTS
+    found: list[dict[str, Any]] = []
     token: dict[str, str] = {}
     while True:
         page = stepfunctions.get_execution_history(
             executionArn=execution_arn, reverseOrder=True, maxResults=page_size, **token
         )
-        ids = [event["id"] for event in page["events"]]
-        known.update(zip(ids, page["events"], strict=True))
-        if not page.get("nextToken") or (ids and min(ids) <= last_known + 1):
-            return
-        token = {"nextToken": page["nextToken"]}
+        events = page["events"]
+        found += [event for event in events if event["id"] > last]
+        if not page.get("nextToken") or (events and events[-1]["id"] <= last + 1):
+            return found
+        token, page_size = {"nextToken": page["nextToken"]}, _PAGE_EVENTS
 
 
 class SavedRun:

@@ -196,10 +196,11 @@ class HistoryBuilder:
         self._begin()
 
     def _begin(self) -> None:
-        # Every visit by its id, also those of earlier attempts of a Parallel or Map, which the tree has not.
         self.tree = ExecutionTree()
+        # Every visit by its id, also those of earlier attempts of a Parallel or Map, which the tree has not.
         self.visits: dict[int, StateVisit] = {}
         self._visit_of: dict[int, int] = {}
+        self._times: dict[int, datetime] = {}
         self._changed: dict[int, StateVisit] = {}
         self._progress: dict[int, _Progress] = {}
         self._root = _Place(Branch(0, self.tree.states))
@@ -214,7 +215,7 @@ class HistoryBuilder:
         Parameters
         ----------
         events
-            In any order. One that comes later than an event with a higher id makes the tree anew.
+            In any order. One that comes later than an event with a higher id makes the tree anew, as another object.
 
         Returns
         -------
@@ -244,6 +245,24 @@ class HistoryBuilder:
         """Give the event before this one on its path, 0 at the start."""
         return _number(self.events[event].get("previousEventId")) or 0
 
+    def events_of(self, visit: int) -> Iterator[Event]:
+        """Give the events that belong to a visit, in order."""
+        # A copy: another thread may add events meanwhile.
+        return (self.events[event] for event, owner in tuple(self._visit_of.items()) if owner == visit)
+
+    def time_of(self, event: int) -> datetime:
+        """Give an event's time; where it has none, that of the one before."""
+        return self._times[event]
+
+    def definition_of(self, state: str) -> Mapping[str, Any] | None:
+        """Give a state's own definition, wherever in the state machine it is; None when there is none."""
+        return self._definitions.get(state)
+
+    @property
+    def last(self) -> int:
+        """The id of the last event; 0 without any."""
+        return self._last
+
     @property
     def is_complete(self) -> bool:
         """Whether no event is missing: none in between, and the last one tells of the execution's end."""
@@ -260,7 +279,7 @@ class HistoryBuilder:
         # Where the event before is missing, the latest one is the best guess.
         previous = _number(event.get("previousEventId")) or 0
         before = self._places.get(previous) or self._places[self._last]
-        at = self._time(event.get("timestamp"))
+        at = self._times[number] = self._time(event.get("timestamp"))
         details = _details(event)
         place, visit = before, before.visit
         if kind == "ExecutionRedriven":

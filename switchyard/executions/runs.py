@@ -13,6 +13,8 @@ from switchyard.executions.history import ExecutionTree, build_tree, read_time
 
 # What the local cloud replaces by '_' when it names a file after a state.
 _NOT_IN_FILE_NAMES = re.compile(r"[^\w .?!,-]")
+# Enough for thousands of lines; a log may be larger than the memory.
+_TAIL_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,46 @@ class SavedExecution:
         state
             The state's name.
         """
-        path = self.folder / "logs" / f"{_NOT_IN_FILE_NAMES.sub('_', state)}.log"
         try:
-            return path.read_text(encoding="utf-8", errors="replace").splitlines()
+            return self._log_file(state).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
+
+    def log_tail(self, state: str) -> tuple[list[str], bool]:
+        """Give the last lines that a state has logged, and whether there were more than these.
+
+        Parameters
+        ----------
+        state
+            The state's name.
+        """
+        try:
+            with self._log_file(state).open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - _TAIL_BYTES))
+                lines = file.read(_TAIL_BYTES).decode("utf-8", errors="replace").split("\n")
+        except OSError:
+            return [], False
+        is_cut = size > _TAIL_BYTES
+        return [line for line in (lines[1:] if is_cut else lines) if line], is_cut
+
+    def job(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Give a SageMaker job's description; None when it was not kept.
+
+        Parameters
+        ----------
+        kind
+            `Training`, `Processing` or `Transform`.
+        name
+            The job's name.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name):
+            return None
+        job = _read(self.folder / "jobs" / f"{kind.lower()}-job-{name}.json")
+        return job if isinstance(job, dict) else None
+
+    def _log_file(self, state: str) -> Path:
+        return self.folder / "logs" / f"{_NOT_IN_FILE_NAMES.sub('_', state)}.log"
 
 
 def saved_executions(home: Path) -> list[SavedExecution]:

@@ -506,6 +506,8 @@ export interface InvokeEndpoint {
  *     Curves over time, as the job's regular expressions caught them.
  * final_metrics
  *     The last value of each.
+ * metrics_note
+ *     What to know of the curves, such as that their times are estimated; None when there is nothing.
  * problem
  *     Why it cannot be described; everything else is then empty.
  */
@@ -537,6 +539,7 @@ export interface Job {
     [k: string]: number;
   };
   aws_console_url: string | null;
+  metrics_note: string | null;
   problem: string | null;
 }
 /**
