@@ -38,9 +38,9 @@ _LEVELS = {"WARN": "WARNING", "CRITICAL": "ERROR", "FATAL": "ERROR"}
 _LEVEL = re.compile(r"\b(ERROR|WARNING|WARN|INFO|DEBUG|CRITICAL|FATAL)\b")
 # What says a level says it near its beginning: after a time, a logger's name.
 _LEVEL_CHARACTERS = 80
-# Lambda's own lines, as text and as JSON.
-_PLATFORM = re.compile(
-    r'^(START|END|REPORT) RequestId: ([0-9a-f-]{36})|"platform\.(start|report)".{0,60}?"requestId": ?"([0-9a-f-]{36})"'
+# How a line names the request that it was written in: Lambda's own lines, Powertools' and Lambda's JSON.
+_REQUEST = re.compile(
+    r'(?:^(?:START|END|REPORT) RequestId: |"(?:function_request_id|requestId|AWSRequestId)": ?")([0-9a-f-]{36})'
 )
 NOTHING = "only states that run a job, invoke a function, or make or update an endpoint log something"
 
@@ -380,7 +380,6 @@ class _Request:
     """The lines of one request to a function: a sandbox serves one after another."""
 
     id: str | None = None
-    count: int = 0
     is_named: bool = False
     has_ended: bool = False
     first: int | None = None
@@ -408,20 +407,28 @@ def of_calls(entries: list[Entry], calls: Calls) -> list[Entry]:
         What is known of the calls.
     """
     current: dict[str, _Request] = {}
+    by_id: dict[str, _Request] = {}
     requests: list[_Request] = []
     of_request: list[_Request] = []
     for entry in entries:
-        platform = _PLATFORM.search(entry.message[:400])
-        kind, number = (platform[1] or platform[3], platform[2] or platform[4]) if platform else ("", None)
+        own = _REQUEST.search(entry.message)
         request = current.get(entry.stream)
-        if request is None or request.has_ended or (kind.upper() == "START" and request.id is not None):
-            request = current[entry.stream] = _Request()
+        if own is not None and (request is None or request.id != own[1]):
+            # What has no id yet was printed before the first line that says which request it is of.
+            is_nameless = request is not None and request.id is None and not request.has_ended
+            request = by_id.get(own[1]) or (request if is_nameless else None)
+        elif request is not None and request.has_ended:
+            request = None
+        if request is None:
+            request = _Request()
             requests.append(request)
-        request.id = number or request.id
-        request.count += 1
+        if own is not None:
+            request.id = own[1]
+            by_id[own[1]] = request
+        current[entry.stream] = request
         request.is_named |= calls.execution in entry.message
-        # Lambda writes REPORT last, after END.
-        request.has_ended = kind.upper() == "REPORT"
+        # Lambda writes this one last.
+        request.has_ended |= entry.message.startswith("REPORT ") or '"platform.report"' in entry.message
         request.first = entry.at if request.first is None else request.first
         request.last = entry.at
         of_request.append(request)

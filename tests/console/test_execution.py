@@ -128,7 +128,7 @@ def test_a_functions_log_has_only_this_executions_lines(
         prepare = visit_of(page_of(console, execution.arn), "Prepare run")
         log = console.get("/api/execution/log", arn=execution.arn, visit=prepare["id"]).json()
         assert log["group"] == "/aws/lambda/switchyard-prepare-run"
-        assert [line["level"] for line in log["lines"]] == ["INFO", None]
+        assert [line["level"] for line in log["lines"]] == ["INFO", None], log
         assert "Prepared the run" in log["lines"][0]["text"]
         assert sum("REPORT RequestId" in line["text"] for line in log["lines"]) == 1
 
