@@ -186,21 +186,23 @@ class Explorer:
 
     def _look(self, cloud: Cloud | None) -> None:
         self._see_cloud(cloud)
-        if time.monotonic() >= self._past_until:
+        is_away = cloud is None
+        problem: str | None = NO_CLOUD
+        if cloud is not None:
+            try:
+                self._read_machines(cloud)
+                self._read_newest(cloud)
+                problem = None
+            except Exception as error:
+                problem = problem_of(error).detail
+                is_away = isinstance(error, BotoCoreError)
+        self._set_problem(problem)
+        self._index.set_away(is_away)
+        # What it leaves when it ends may come a moment later.
+        if is_away or time.monotonic() >= self._past_until:
             self._index.put_past(self._past.scan())
             self._past_until = time.monotonic() + _PAST_SECONDS
-        if cloud is None:
-            self._set_problem(NO_CLOUD)
-            self._was_away = True
-            return
-        try:
-            self._read_machines(cloud)
-            self._read_newest(cloud)
-        except Exception as error:
-            self._set_problem(problem_of(error).detail)
-            self._was_away |= not isinstance(error, ClientError)
-        else:
-            self._set_problem(None)
+        self._was_away |= is_away
         self._looks += 1
         self._begin_work()
 

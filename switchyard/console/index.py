@@ -57,12 +57,13 @@ class Filter:
 
 
 class ExecutionIndex:
-    """The executions of the cloud, united with past runs: what the cloud knows counts more."""
+    """The executions of the cloud, united with past runs: what the cloud knows counts more, while it is there."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cloud: dict[str, KnownExecution] = {}
         self._past: dict[str, KnownExecution] = {}
+        self._is_away = False
         self._ordered: list[KnownExecution] | None = []
         self._facets: tuple[Counter[str], Counter[str], Counter[str]] | None = None
         self._revision = 0
@@ -95,10 +96,18 @@ class ExecutionIndex:
                 self._cloud = {}
                 self._change()
 
+    def set_away(self, is_away: bool) -> None:
+        """Say whether the cloud is away: what its executions have left can be read then, and they cannot."""
+        with self._lock:
+            if self._is_away != is_away:
+                self._is_away = is_away
+                self._change()
+
     def find(self, arn: str) -> KnownExecution | None:
         """Give what is known of an execution; None when it is not known (yet)."""
         with self._lock:
-            return self._cloud.get(arn) or self._past.get(arn)
+            first, second = (self._past, self._cloud) if self._is_away else (self._cloud, self._past)
+            return first.get(arn) or second.get(arn)
 
     def find_in_cloud(self, arn: str) -> KnownExecution | None:
         """The same, when the cloud knows it too."""
@@ -109,8 +118,8 @@ class ExecutionIndex:
         """List all, the newest first. The list is for reading only."""
         with self._lock:
             if self._ordered is None:
-                both = {**self._past, **self._cloud}.values()
-                self._ordered = sorted(both, key=lambda execution: execution.order)
+                both = {**self._cloud, **self._past} if self._is_away else {**self._past, **self._cloud}
+                self._ordered = sorted(both.values(), key=lambda execution: execution.order)
             return self._ordered
 
     def page(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from switchyard.console.serve import ConsoleServer
     from switchyard.project import Project
 
+_BROWSER_SECONDS = 3
+
 
 class OpenedConsole:
     """The console in which one command shows its execution.
@@ -38,6 +40,7 @@ class OpenedConsole:
         self._project = project
         self._say = say
         self._server: ConsoleServer | None = None
+        self._browser: threading.Thread | None = None
         self._note = contextlib.ExitStack()
 
     def show(self, cloud: Cloud | None, execution_arn: str) -> None:
@@ -54,7 +57,7 @@ class OpenedConsole:
         url = find_console(self._home, str(cloud)) if self._home is not None and cloud is not None else None
         address = url + path if url is not None else self._serve(cloud, path)
         self._say(f"Console: {address}")
-        open_browser(address)
+        self._browser = open_browser(address)
 
     def stay(self) -> None:
         """Go on until Ctrl-C, when the console is served from here."""
@@ -65,6 +68,9 @@ class OpenedConsole:
 
     def close(self) -> None:
         """Serve no more."""
+        if self._browser is not None:
+            # The command may end at once; the browser must have been started then.
+            self._browser.join(_BROWSER_SECONDS)
         self._note.close()
         if self._server is not None:
             self._server.stop()
@@ -83,11 +89,19 @@ class OpenedConsole:
         return listener.address(path)
 
 
-def open_browser(address: str) -> None:
-    """Open an address in the user's browser, if there is one with windows of its own."""
-    if _has_browser():
-        # Some commands that are named as browsers return only when they are closed.
-        threading.Thread(target=_open, args=(address,), daemon=True).start()
+def open_browser(address: str) -> threading.Thread | None:
+    """Open an address in the user's browser, if there is one with windows of its own.
+
+    Returns
+    -------
+    Thread or None
+        Ends when the browser has been started; with some commands that are named as browsers, when it is closed.
+    """
+    if not _has_browser():
+        return None
+    opening = threading.Thread(target=_open, args=(address,), daemon=True)
+    opening.start()
+    return opening
 
 
 def _has_browser() -> bool:

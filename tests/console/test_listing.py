@@ -246,6 +246,18 @@ def test_past_runs_are_listed_where_the_cloud_does_not_know_them(account: Accoun
     assert rows["cut"]["status"] == "ABORTED"
 
 
+def test_while_the_cloud_is_away_what_its_runs_have_left_is_listed(account: Account, tmp_path: Path) -> None:
+    arn = account.add("kept")
+    left = {"executionArn": arn, "status": "SUCCEEDED", "startDate": "2026-01-01T00:00:00+00:00"}
+    home = home_with_runs(tmp_path, {"kept": {"execution.json": left}})
+    with serving(Context(Connection(account.cloud(LOCAL)), home=home, project=None)) as browser:
+        assert not list_all(browser)["rows"][0]["is_past"]
+        account.is_away = True
+        wait_until(lambda: browser.get("/api/executions").json()["rows"][0]["is_past"])
+        account.is_away = False
+        wait_until(lambda: not browser.get("/api/executions").json()["rows"][0]["is_past"])
+
+
 def test_a_workflow_tells_how_its_executions_have_gone(account: Account, browser: Browser) -> None:
     for number in range(40):
         account.add(f"e{number}", "FAILED" if number % 4 == 0 else "SUCCEEDED", minutes=number)
