@@ -23,6 +23,14 @@ export function classify(region: Region): Classes {
     (out.get(edge.from) ?? out.set(edge.from, []).get(edge.from))?.push(edge);
     if (edge.isCatch) catchers.set(edge.to, (catchers.get(edge.to) ?? 0) + 1);
   }
+  // People write states down in the order in which they follow: what comes next there is the way forward, so that of
+  // two states that lead to each other the right one is led back from.
+  const place = new Map(region.nodes.map((node, i) => [node, i]));
+  const ahead = ({ from, to }: GraphEdge): number => {
+    const steps = (place.get(to) ?? 0) - (place.get(from) ?? 0);
+    return steps > 0 ? steps : region.nodes.length - steps;
+  };
+  for (const edges of out.values()) edges.sort((a, b) => ahead(a) - ahead(b));
   const from = (node: GraphNode): readonly GraphEdge[] => out.get(node) ?? [];
   const isCollector = (node: GraphNode): boolean => (catchers.get(node) ?? 0) >= MANY;
 

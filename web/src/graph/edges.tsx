@@ -51,7 +51,7 @@ export function Edges({ layout, taken, selected, point }: EdgesProps) {
             style={{
               left: `${route.label.x}px`,
               top: `${route.label.y}px`,
-              maxWidth: `${labelWidth(words)}px`,
+              maxWidth: `calc(${labelWidth(words)}px * var(--names))`,
             }}
           >
             {words}

@@ -51,7 +51,7 @@ export const SIZES = {
   marker: 26,
   header: 40,
   /** The strip of a Map's items. */
-  strip: 104,
+  strip: 116,
   padding: 14,
   label: 18,
 } as const;
@@ -73,7 +73,8 @@ export function layoutGraph(graph: Graph, options: LayoutOptions = {}): Layout {
   return layout;
 }
 
-const GAP = { node: 26, rank: 30, lane: 34 };
+const GAP = { node: 26, rank: 28, lane: 30 };
+const STRIP_WIDTH = 460;
 const MOST_FOR_DAGRE = 1500;
 
 function layoutRegion(region: Region, options: LayoutOptions): Layout {
@@ -110,11 +111,15 @@ interface Size {
   readonly inside: readonly Layout[];
 }
 
+/** States that take their time, and say how long. */
+export const TIMED: ReadonlySet<string> = new Set(["Task", "Wait", "Parallel", "Map"]);
+
 /** How large a state is; what is inside of it is laid out for that. */
 function measure(node: GraphNode, options: LayoutOptions): Size {
   if (node.type === "Start" || node.type === "End") return { width: 64, height: SIZES.marker, inside: [] };
-  const longest = Math.max(node.name.length * 7.2, node.detail.length * 5.9);
-  const width = Math.round(Math.min(250, Math.max(132, longest + 58)));
+  // Wide enough for its name, and for a status with a duration below it.
+  const longest = Math.max(node.name.length * 7.8, node.detail.length * 5.9, TIMED.has(node.type) ? 112 : 74);
+  const width = Math.round(Math.min(260, longest + 58));
   if (node.regions.length === 0) return { width, height: SIZES.node, inside: [] };
   const inside = node.regions.map((region) => layoutRegion(region, options));
   const strip = node.type === "Map" && options.strips ? SIZES.strip : 0;
@@ -125,7 +130,7 @@ function measure(node: GraphNode, options: LayoutOptions): Size {
   );
   const tallest = Math.max(...inside.map((layout) => layout.height));
   return {
-    width: Math.max(width, content, strip ? 420 : 0),
+    width: Math.max(width, content, strip ? STRIP_WIDTH : 0),
     height: SIZES.header + strip + tallest + 3 * padding,
     inside,
   };

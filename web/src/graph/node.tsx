@@ -1,6 +1,6 @@
 import type { Visit } from "../api/types";
 import { Duration, StatusGlyph, statusTone, statusWord } from "../ui";
-import type { Box } from "./layout";
+import { TIMED, type Box } from "./layout";
 import type { NodeRun } from "./run";
 
 export interface NodeProps {
@@ -42,20 +42,22 @@ export function Node({ box, run, isSelected, onSelect }: NodeProps) {
             {visit ? (
               <>
                 <span class="graph-status">{statusWord(stateWord(visit))}</span>
-                {visit.type === "Choice" || visit.type === "Pass" ? null : (
+                {TIMED.has(visit.type) ? (
                   <>
                     {" · "}
                     <Duration seconds={secondsOf(visit)} since={sinceOf(visit)} />
                   </>
-                )}
+                ) : null}
               </>
             ) : (
               node.detail
             )}
           </span>
         </span>
-        {visit && visit.retries > 0 ? <span class="graph-badge">{retriesWords(visit.retries)}</span> : null}
-        {run && run.visits.length > 1 ? <span class="graph-badge">×{run.visits.length}</span> : null}
+        <span class="graph-badges">
+          {visit && visit.retries > 0 ? <span class="graph-badge">{retriesWords(visit.retries)}</span> : null}
+          {run && run.visits.length > 1 ? <span class="graph-badge">×{run.visits.length}</span> : null}
+        </span>
       </button>
     </div>
   );

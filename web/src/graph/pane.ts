@@ -20,6 +20,8 @@ export interface Pane {
   panBy(dx: number, dy: number): void;
   /** Moves only as far as it takes for the area to be seen. */
   show(area: Area): void;
+  /** The same, as long as the reader has not moved the pane. */
+  follow(area: Area): void;
 }
 
 const MARGIN = 20;
@@ -129,7 +131,7 @@ function makeParts(
         const { x, y, k } = event.transform;
         if (!content.current) return;
         content.current.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
-        content.current.style.setProperty("--names", String(Math.max(1, Math.min(1.45, 0.78 / k))));
+        content.current.style.setProperty("--names", String(Math.max(1, Math.min(1.38, 0.75 / k))));
         content.current.dataset["zoom"] = k < 0.3 ? "far" : k < 0.7 ? "middle" : "near";
       });
     select(node).call(behaviour).on("dblclick.zoom", null);
@@ -164,6 +166,9 @@ function makeParts(
         put(x + dx, y + dy, k);
       }),
       show: touch(show),
+      follow: (area: Area) => {
+        if (!isTouched.current) show(area);
+      },
     },
   };
 }

@@ -110,11 +110,12 @@ export function sideRoutes(
       const from = places.get(edge.from);
       const to = places.get(edge.to);
       if (!from || !to) return [];
-      const [fromLeft, toLeft] = [ports.isLeft(trunk, edge.from), ports.isLeft(trunk, edge.to)];
-      const out = { x: fromLeft ? from.x : from.x + from.width, y: ports.y(trunk, edge.from, from) };
-      const into = { x: toLeft ? to.x : to.x + to.width, y: ports.y(trunk, edge.to, to) };
-      const points = [out, { x: trunk.x, y: out.y }, { x: trunk.x, y: into.y }, into];
-      return [{ edge, shape: "side", points, label: { x: (out.x + trunk.x) / 2, y: out.y } }];
+      const leave = stub(edge.from, from, trunk, ports, places);
+      const enter = stub(edge.to, to, trunk, ports, places);
+      const points = tidy([...leave, ...enter.reverse()]);
+      const [first, second] = points;
+      const label = first && second ? { x: (first.x + trunk.x) / 2, y: second.y } : null;
+      return [{ edge, shape: "side", points, label }];
     }),
   );
 }
@@ -150,6 +151,61 @@ function trunkX(trunk: Trunk, placed: readonly Trunk[], obstacles: readonly Obst
   const beside = placed.filter((other) => other.inLane === trunk.inLane && isOnWay(other));
   for (const other of beside.sort((a, b) => a.x - b.x)) if (Math.abs(other.x - x) < STEP) x = other.x + STEP;
   return x;
+}
+
+const CLEAR = 8;
+
+/**
+ * Leads from the side of a box to its trunk. Where another box stands in between, the line leaves a tall box at a
+ * height that is free, and a low one goes around through the gap between the ranks.
+ */
+function stub(
+  node: GraphNode,
+  place: Place,
+  trunk: Trunk,
+  ports: Ports,
+  places: ReadonlyMap<GraphNode, Place>,
+): Point[] {
+  const isLeft = ports.isLeft(trunk, node);
+  const x = isLeft ? place.x : place.x + place.width;
+  const [near, far] = [Math.min(x, trunk.x), Math.max(x, trunk.x)];
+  const between = [...places].filter(
+    ([other, box]) => other !== node && box.x < far && box.x + box.width > near,
+  );
+  const blockers = (y: number): Place[] =>
+    between
+      .map(([, box]) => box)
+      .filter((box) => y > box.y - CLEAR / 2 && y < box.y + box.height + CLEAR / 2);
+  const port = ports.y(trunk, node, place);
+  let y = port;
+  for (let i = 0, blocking = blockers(y); blocking.length > 0 && i < 8; i++, blocking = blockers(y)) {
+    const below = Math.max(...blocking.map((box) => box.y + box.height)) + CLEAR;
+    const above = Math.min(...blocking.map((box) => box.y)) - CLEAR;
+    const isTall = place.height > 60;
+    y = isTall || below - place.y - place.height < 2 * CLEAR ? below : above;
+  }
+  if (y === port || (y > place.y && y < place.y + place.height - CLEAR))
+    return [
+      { x, y },
+      { x: trunk.x, y },
+    ];
+  const turn = x + (isLeft ? -CLEAR : CLEAR);
+  return [
+    { x, y: port },
+    { x: turn, y: port },
+    { x: turn, y },
+    { x: trunk.x, y },
+  ];
+}
+
+/** Leaves out points that lie between their neighbours. */
+function tidy(points: readonly Point[]): Point[] {
+  return points.filter((point, i) => {
+    const before = points[i - 1];
+    const after = points[i + 1];
+    if (!before || !after) return true;
+    return !(before.x === point.x && point.x === after.x) && !(before.y === point.y && point.y === after.y);
+  });
 }
 
 /** Where lines touch a box: each line has a height of its own there. */

@@ -205,11 +205,12 @@ function mapRun(node: GraphNode, visit: Visit, index: VisitIndex, choice: Choice
   return { marks, length: visit.length, chosen };
 }
 
-/** How an item stands, by its last state: between two states it still runs. */
-function itemStatus(last: Visit | undefined, map: Visit, region: Region | undefined): StateStatus {
+/** How a branch or item stands, by its last state: between two states it still runs. */
+export function itemStatus(last: Visit | undefined, map: Visit, region?: Region): StateStatus {
   if (!last) return "RUNNING";
   if (last.status !== "SUCCEEDED" && last.status !== "CAUGHT") return last.status;
   if (last.type === "Fail") return "FAILED";
+  // What holds it is over, so it is too.
   if (!OPEN.includes(map.status)) return last.status === "CAUGHT" ? "FAILED" : "SUCCEEDED";
   const state = region?.byName.get(last.name)?.definition;
   const isOver = last.status === "SUCCEEDED" && (!state || state["End"] === true || last.type === "Succeed");

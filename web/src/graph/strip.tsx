@@ -11,13 +11,16 @@ export interface StripProps {
   onChoose: (index: number) => void;
 }
 
-const CELL = 34;
-const ROWS = 2;
+const CELL = 27;
+/** For indexes of four digits and more. */
+const WIDE_CELL = 38;
+const ROWS = 3;
 
 /** The items of a Map as small cells, a page at a time; one is chosen to see its states in the box. */
 export function Strip({ name, map, width, onChoose }: StripProps) {
   const { marks, chosen } = map;
-  const size = Math.max(1, Math.floor(width / CELL)) * ROWS;
+  const isWide = (marks[marks.length - 1]?.index ?? 0) > 999;
+  const size = Math.max(1, Math.floor((width + 3) / (isWide ? WIDE_CELL : CELL))) * ROWS;
   const pages = Math.ceil(marks.length / size);
   const place = marks.findIndex((mark) => mark.index === chosen);
   const [page, setPage] = useState(() => Math.max(0, Math.floor(place / size)));
@@ -59,7 +62,7 @@ export function Strip({ name, map, width, onChoose }: StripProps) {
           </span>
         ) : null}
       </div>
-      <div class="graph-cells">
+      <div class={`graph-cells${isWide ? " is-wide" : ""}`}>
         {shown.map((mark) => {
           const tone = statusTone(mark.status);
           const words = `Item ${mark.index}, ${statusWord(mark.status).toLowerCase()}`;
@@ -74,7 +77,7 @@ export function Strip({ name, map, width, onChoose }: StripProps) {
               onClick={() => onChoose(mark.index)}
             >
               <span>{mark.index}</span>
-              <StatusGlyph tone={tone} size={10} />
+              <StatusGlyph tone={tone} size={9} />
             </button>
           );
         })}

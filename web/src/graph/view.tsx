@@ -1,4 +1,4 @@
-import { useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Edges } from "./edges";
 import { isMarker, neighbour, type Direction } from "./keys";
 import { type Box, layoutGraph, SIZES } from "./layout";
@@ -26,6 +26,14 @@ export function GraphView({ graph, run, selected, focus, onSelect, onItem }: Gra
   const layout = useMemo(() => layoutGraph(graph, { strips: run !== null }), [graph, run !== null]);
   const boxes = useMemo(() => new Map(layout.boxes.map((box) => [box.node.id, box])), [layout]);
   const pane = usePane(layout, (focus && boxes.get(focus)) || null);
+  useEffect(() => {
+    const box = selected === null ? undefined : boxes.get(selected);
+    if (box) pane.show(box);
+  }, [selected]);
+  useEffect(() => {
+    const box = focus ? boxes.get(focus) : undefined;
+    if (box) pane.follow(box);
+  }, [focus]);
   const point = useRef<(id: string | null) => void>(() => undefined);
   const pointAt = (event: Event): void => point.current(nodeIdOf(event.target));
 

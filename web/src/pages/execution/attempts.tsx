@@ -1,6 +1,7 @@
 import type { Attempt, StateDetail } from "../../api/types";
 import { Card, CopyButton, Duration, ErrorBox, Loading, StatusMark, Time } from "../../ui";
 import type { Part } from "./source";
+import { Traceback } from "./traceback";
 
 /** Every attempt of a state, the newest first, each with why it failed. */
 export function Attempts({ detail: { data, problem } }: { detail: Part<StateDetail> }) {
@@ -37,7 +38,7 @@ function AttemptCard({ attempt }: { attempt: Attempt }) {
     >
       {error ? <p class="attempt-error">{error}</p> : null}
       {reason ? <p class="attempt-reason">{reason}</p> : null}
-      {traceback.length > 0 ? <pre class="traceback">{traceback.join("\n")}</pre> : null}
+      <Traceback lines={traceback} />
       {cause && cause !== reason ? (
         <details class="cause">
           <summary>Cause, as Step Functions has it</summary>

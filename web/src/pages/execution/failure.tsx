@@ -1,5 +1,6 @@
 import type { Execution, Visit } from "../../api/types";
 import { statusWord } from "../../ui";
+import { Traceback } from "./traceback";
 
 export interface FailureProps {
   execution: Execution;
@@ -46,7 +47,7 @@ export function Failure({ execution, failed, onOpen }: FailureProps) {
         {error ? <code class="verdict-error">{error}</code> : null}
       </div>
       <p class="verdict-reason">{reason}</p>
-      {traceback.length > 0 ? <pre class="traceback">{traceback.join("\n")}</pre> : null}
+      <Traceback lines={traceback} />
     </section>
   );
 }

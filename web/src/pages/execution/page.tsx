@@ -54,7 +54,7 @@ function Loaded({ source, execution }: { source: ExecutionSource; execution: Exe
     for (const [id, { shown }] of run.nodes) if (shown.id === visit.id) return id;
     return null;
   }, [run, visit, unreached]);
-  const focus = useMemo(() => firstLook(run, failed?.id ?? null), [reading]);
+  const focus = firstLook(run, execution);
   const onNode = (node: GraphNode): void => {
     const shown = run?.nodes.get(node.id)?.shown;
     change(shown ? selectVisit(shown) : selectUnreached(node));
@@ -181,12 +181,14 @@ function About({ execution: { row } }: { execution: Execution }) {
   );
 }
 
-/** Where to look first in a graph too large to be seen at once: where it failed, or where it is. */
-function firstLook(run: ReturnType<typeof runView> | null, failed: number | null): string | null {
+/** Where to look first in a graph too large to be seen at once: where it failed, or where it is, or its start. */
+function firstLook(run: ReturnType<typeof runView> | null, execution: Execution): string | null {
+  let first: string | null = null;
   let last: string | null = null;
   for (const [id, { shown }] of run?.nodes ?? []) {
-    if (shown.id === failed) return id;
-    if (shown.status === "RUNNING" || shown.status === "RETRYING") last = id;
+    if (shown.id === execution.failed_visit) return id;
+    first ??= id;
+    last = id;
   }
-  return last;
+  return execution.row.status === "RUNNING" ? last : first;
 }

@@ -23,7 +23,7 @@ export function StatePanel({ source, visit, visits, onSelect }: StatePanelProps)
   const detail = source.useDetail(visit);
   const hasLog = visit.job !== null || visit.function !== null;
   const tabs = [
-    { id: "io", label: "Input and output" },
+    { id: "io", label: "Input/Output" },
     { id: "definition", label: "Definition" },
     { id: "attempts", label: "Attempts", count: visit.retries + 1 },
     ...(hasLog ? [{ id: "logs", label: "Logs" }] : []),

@@ -1,7 +1,7 @@
 // The visits of an execution as rows of a table: each Parallel and Map before what is inside of it.
 
 import type { StateStatus, Visit } from "../../api/types";
-import type { VisitIndex } from "../../graph";
+import { itemStatus, type VisitIndex } from "../../graph";
 
 interface Place {
   readonly key: string;
@@ -61,7 +61,7 @@ export function listRows(index: VisitIndex, opened: Opened): Row[] {
       depth,
       open,
       words: (isMap ? `Item ${branch}` : `Branch ${branch + 1}`) + again,
-      status: last?.status ?? "RUNNING",
+      status: itemStatus(last, visit),
       from: inside[0]?.entered_at ?? visit.entered_at,
       to: last?.exited_at ?? null,
     });

@@ -8,7 +8,7 @@ export interface SplitProps {
 
 const KEPT = "switchyard.side-width";
 const SMALLEST = 300;
-const FIRST = 420;
+const FIRST = 440;
 
 /** Two panes side by side, the right one as wide as the reader makes it; one above the other where it is narrow. */
 export function Split({ left, right }: SplitProps) {

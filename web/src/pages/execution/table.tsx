@@ -2,9 +2,18 @@ import { scaleLinear } from "d3-scale";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Execution, StateStatus, Visit } from "../../api/types";
 import { retriesWords, secondsOf, sinceOf, type VisitIndex } from "../../graph";
-import { Caret, Duration, durationText, None, statusTone, useNow, useVirtualRows } from "../../ui";
+import {
+  Caret,
+  Duration,
+  durationText,
+  None,
+  StatusMark,
+  statusTone,
+  useNow,
+  useVirtualRows,
+} from "../../ui";
 import { StateMark } from "./marks";
-import { listRows, openAround, type Opened, type Row } from "./rows";
+import { listRows, openAround, type BranchRow, type Opened, type Row } from "./rows";
 
 export interface TableProps {
   execution: Execution;
@@ -112,12 +121,7 @@ export function StateTable({ execution, index, selected, onSelect }: TableProps)
                   {shown.kind === "visit" ? (
                     <VisitCells visit={shown.visit} start={start} />
                   ) : (
-                    <>
-                      <span role="cell" />
-                      <span role="cell" />
-                      <span role="cell" />
-                      <span role="cell" />
-                    </>
+                    <BranchCells row={shown} start={start} />
                   )}
                   <span role="cell" class="states-axis">
                     {axis.ticks(4).map((tick) => (
@@ -149,6 +153,26 @@ function VisitCells({ visit, start }: { visit: Visit; start: number }) {
       </span>
       <span role="cell" class="number">
         <Duration seconds={secondsOf(visit)} since={sinceOf(visit)} />
+      </span>
+    </>
+  );
+}
+
+function BranchCells({ row, start }: { row: BranchRow; start: number }) {
+  const isOver = row.to !== null && row.status !== "RUNNING" && row.status !== "RETRYING";
+  return (
+    <>
+      <span role="cell">
+        <StatusMark status={row.status}>{row.status === "ABORTED" ? "Stopped" : undefined}</StatusMark>
+      </span>
+      <span role="cell" class="number">
+        <None />
+      </span>
+      <span role="cell" class="number">
+        +{durationText(Math.max(0, row.from - start))}
+      </span>
+      <span role="cell" class="number">
+        <Duration seconds={isOver ? (row.to ?? 0) - row.from : null} since={isOver ? null : row.from} />
       </span>
     </>
   );
