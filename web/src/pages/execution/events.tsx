@@ -42,7 +42,7 @@ export function Events({ source, execution, index, onSelect }: EventsProps) {
     });
   return (
     <div class="events">
-      <div class="filters" role="search" aria-label="Events">
+      <div class="find-bar" role="search" aria-label="Events">
         <input
           class="input"
           type="search"
@@ -65,7 +65,7 @@ export function Events({ source, execution, index, onSelect }: EventsProps) {
           options={states}
           onChange={(of) => change({ of })}
         />
-        <p class="filters-count" role="status">
+        <p class="find-count" role="status">
           {shown.length === events.length
             ? `${events.length.toLocaleString("en")} events`
             : `${shown.length.toLocaleString("en")} of ${events.length.toLocaleString("en")} events`}

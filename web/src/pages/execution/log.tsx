@@ -12,7 +12,7 @@ export function LogView({ source, visit }: { source: ExecutionSource; visit: Vis
   if (!data) return problem ? <p class="note">{problem.detail}</p> : <Loading />;
   return (
     <div class="log">
-      <div class="filters">
+      <div class="find-bar">
         <input
           class="input"
           type="search"
@@ -32,7 +32,7 @@ export function LogView({ source, visit }: { source: ExecutionSource; visit: Vis
             Follow
           </label>
         ) : null}
-        <p class="filters-count" role="status">
+        <p class="find-count" role="status">
           {text ? `${lines.length.toLocaleString("en")} of ` : ""}
           {data.lines.length.toLocaleString("en")} line{data.lines.length === 1 ? "" : "s"}
         </p>
