@@ -12,6 +12,7 @@ import pytest
 
 from switchyard.console.context import Connection, Context
 from switchyard.project import Project
+from tests.cloud.local_cloud import wait_until
 from tests.console.browser import Browser, home_with_runs, serving
 from tests.runs.conftest import ROOT, Execution, Site, add_recipe
 
@@ -134,8 +135,6 @@ def test_the_champions_run_is_shown_unless_another_one_is_asked_for(runs: Runs) 
 def test_whatever_was_approved_last_is_the_champion(runs: Runs) -> None:
     def champion() -> str:
         return next(run["name"] for run in runs.page()["runs"] if run["is_champion"])
-
-    from tests.cloud.local_cloud import wait_until
 
     wait_until(lambda: champion() == "models-rejected")
     assert next(run for run in runs.page()["runs"] if run["name"] == "models-rejected")["approval"] == "Approved"
