@@ -47,12 +47,6 @@ function grouped(value: number, decimals: number): string {
   return part ? `${text}.${part}` : text;
 }
 
-/** A moment in full, in the reader's own time zone: `21 Nov 2026, 04:59:56`. */
-export function formatMoment(at: number): string {
-  const date = new Date(at * 1000);
-  return `${date.getDate()} ${MONTHS[date.getMonth()]} ${date.getFullYear()}, ${clock(date, true)}`;
-}
-
 /** A tick of a time axis that spans `span` seconds, with `step` between its ticks. */
 export function formatTime(at: number, step: number, span: number): string {
   const date = new Date(at * 1000);

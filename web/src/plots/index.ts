@@ -6,6 +6,6 @@ export {
   type LineSeries,
   type Threshold,
 } from "./line";
-export { formatElapsed, formatMoment, formatNumber, withUnit } from "./format";
+export { formatElapsed, formatNumber, withUnit } from "./format";
 export { Histogram, type HistogramBin } from "./histogram";
 export { ScatterPlot, type ScatterPoint } from "./scatter";

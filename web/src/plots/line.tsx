@@ -3,7 +3,8 @@ import { line, symbol, symbolStar } from "d3-shape";
 import { useId, useMemo, useRef } from "preact/hooks";
 import { useActive } from "./active";
 import { elapsedAxis, extent, numberAxis, orderAxis, timeAxis, type Axis } from "./axes";
-import { formatElapsed, formatMoment, formatNumber, withUnit } from "./format";
+import { absoluteText } from "../ui/timeText";
+import { formatElapsed, formatNumber, withUnit } from "./format";
 import { Axes, boxOf, PlotTable, round, Tooltip, useWidth, type Box } from "./frame";
 
 export interface LinePoint {
@@ -346,13 +347,13 @@ export function Legend({ names }: { names: string[] }) {
 
 function headOf(point: LinePoint, start: number, across: LinePlotProps["across"]): string {
   if (point.label) return point.label;
-  return across === "elapsed" ? `after ${formatElapsed(point.at - start)}` : formatMoment(point.at);
+  return across === "elapsed" ? `after ${formatElapsed(point.at - start)}` : absoluteText(point.at);
 }
 
 function wordsOf(point: Placed, props: LinePlotProps): string {
   const name = props.series[point.series]?.name ?? "";
   const note = point.note ? `, ${point.note}` : "";
-  return `${point.label ?? formatMoment(point.at)}: ${name} ${withUnit(point.value, props.unit)}${note}`;
+  return `${point.label ?? absoluteText(point.at)}: ${name} ${withUnit(point.value, props.unit)}${note}`;
 }
 
 function describe(props: LinePlotProps, points: Placed[]): string {
