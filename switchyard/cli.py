@@ -300,6 +300,7 @@ def invoke(
         "switchyard up",
         "switchyard up --port 4700 --time-scale 1",
         "switchyard up --parameter 'DiabetesSchedule=rate(1 hour)'",
+        "switchyard up --quota 'ml.m5.large for training job usage=1'",
         "switchyard up --template ../other-project/template.yaml",
         "AWS_ENDPOINT_URL=http://127.0.0.1:4599 aws s3 ls",
     )
@@ -329,6 +330,14 @@ def up(
         ),
     ] = None,
     no_console: Annotated[bool, typer.Option("--no-console", help="Do not serve the console.")] = False,
+    quotas: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quota",
+            metavar="NAME=VALUE",
+            help="A quota of SageMaker's, by AWS's name for it; can be repeated. Without any, nothing is limited.",
+        ),
+    ] = None,
 ) -> None:
     """Run the local cloud until Ctrl-C, for any AWS client to use, and serve the console over it."""
     from switchyard.up import up as run_cloud
@@ -340,6 +349,7 @@ def up(
         template=template,
         time_scale=time_scale,
         parameters=tuple(parameters or ()),
+        quotas=tuple(quotas or ()),
         with_console=not no_console,
         console_port=console_port,
     )

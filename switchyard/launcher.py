@@ -244,6 +244,7 @@ def start_cloud(
     warm: Sequence[str] = (),
     parameters: Sequence[str] = (),
     https: bool = False,
+    quotas: Sequence[str] = (),
 ) -> ChildCloud:
     """Start a local cloud, without waiting for it.
 
@@ -263,6 +264,8 @@ def start_cloud(
         The template's, each as NAME=VALUE.
     https
         Whether to take AWS's own host names too, over HTTPS.
+    quotas
+        SageMaker's, each as NAME=VALUE.
     """
     import tempfile
 
@@ -279,6 +282,8 @@ def start_cloud(
         command += ["--parameter", parameter]
     if https:
         command += ["--https-port", "0"]
+    for quota in quotas:
+        command += ["--quota", quota]
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - it is read when the cloud does not start
     # A session of its own: Ctrl-C is for this process, which then ends the cloud in good order.
     process = subprocess.Popen(

@@ -32,6 +32,7 @@ def up(
     template: Path | None,
     time_scale: float,
     parameters: Sequence[str] = (),
+    quotas: Sequence[str] = (),
     with_console: bool = True,
     console_port: int | None = None,
 ) -> None:
@@ -47,6 +48,8 @@ def up(
         The factor on waits and retry intervals.
     parameters
         The template's, each as NAME=VALUE.
+    quotas
+        SageMaker's, each as NAME=VALUE.
     with_console
         Whether to serve the console.
     console_port
@@ -55,11 +58,10 @@ def up(
     Raises
     ------
     UsageError
-        When a parameter has no =, a port is taken, there is no template, or a cloud runs here already.
+        When a parameter or a quota is not of that form, a port is taken, there is no template, or a cloud runs here
+        already.
     """
-    for parameter in parameters:
-        if "=" not in parameter:
-            raise UsageError(f"--parameter {parameter}: expected NAME=VALUE")
+    _check_pairs(parameters, quotas)
     if console_port and console_port == port:
         raise UsageError(f"--port and --console-port are both {port}: choose another one for the console")
     home = find_home()
@@ -82,6 +84,7 @@ def up(
         warm=["scikit-learn"],
         parameters=parameters,
         https=True,
+        quotas=quotas,
     )
     try:
         with console.status("Starting the local cloud …") if console.is_terminal else contextlib.nullcontext():
@@ -106,6 +109,15 @@ def up(
 def _listen(port: int, console_port: int | None) -> Listener:
     """Take the console's port, before anything is started; the cloud's own comes first."""
     return listen(port=0 if console_port is None and port == DEFAULT_PORT else console_port)
+
+
+def _check_pairs(parameters: Sequence[str], quotas: Sequence[str]) -> None:
+    for parameter in parameters:
+        if "=" not in parameter:
+            raise UsageError(f"--parameter {parameter}: expected NAME=VALUE")
+    for quota in quotas:
+        if "=" not in quota or not quota.rpartition("=")[2].isdecimal():
+            raise UsageError(f"--quota {quota}: expected NAME=VALUE, with a whole number")
 
 
 def _project() -> Project | None:

@@ -54,9 +54,12 @@ def _serve(options: Any) -> int:
     # Imported only now: a port that is taken is told at once.
     from switchyard.cloud.app import Cloud
     from switchyard.cloud.intrinsics import TemplateError
+    from switchyard.cloud.sagemaker.quotas import QuotaError, Quotas
 
     try:
-        cloud = Cloud(listening, options.home.resolve(), options.time_scale)
+        cloud = Cloud(listening, options.home.resolve(), options.time_scale, Quotas(dict(options.quota)))
+    except QuotaError as error:
+        raise _RefusedError(str(error), 2) from None
     except OSError as error:
         raise _RefusedError(f"the state folder {options.home} cannot be written: {error.strerror}", 2) from None
     try:
@@ -96,6 +99,14 @@ def _options() -> Any:
         default=DEFAULT_TIME_SCALE,
         help="how long a second of a Wait state or of a retry's interval takes here (%(default)s)",
     )
+    parser.add_argument(
+        "--quota",
+        type=_quota,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a quota of SageMaker's by the name that AWS gives it (without any, nothing is limited)",
+    )
     parser.add_argument("--warm", action="append", default=[], metavar="FRAMEWORK", help="load a runtime at once")
     parser.add_argument(
         "--https-port", type=_port, help="take AWS's own host names too, by an HTTPS proxy on this port"
@@ -115,6 +126,13 @@ def _parameter(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
     return name, value
+
+
+def _quota(text: str) -> tuple[str, int]:
+    name, equals, value = text.rpartition("=")
+    if not equals or not value.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE, with a whole number")
+    return name, int(value)
 
 
 def _end_with_parent(ended: threading.Event) -> None:

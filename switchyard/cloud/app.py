@@ -24,6 +24,7 @@ from switchyard.cloud.identity import Identity
 from switchyard.cloud.resource import Creators
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import RuntimeHosts
+from switchyard.cloud.sagemaker.quotas import Quotas
 
 LOG = logging.getLogger(__name__)
 
@@ -39,11 +40,11 @@ def _remove_stale(folder: Path) -> None:
             continue
 
 
-def _publish(job: Any) -> None:
-    """Tell EventBridge that a job's status has changed."""
+def _publish(changed: Any) -> None:
+    """Tell EventBridge that the status of a job, or of a model package, has changed."""
     from switchyard.cloud import events
 
-    events.publish("aws.sagemaker", f"SageMaker {job.label} State Change", job.event(), job.arn)
+    events.publish("aws.sagemaker", f"SageMaker {changed.label} State Change", changed.event(), changed.arn)
 
 
 class Cloud:
@@ -57,13 +58,16 @@ class Cloud:
         The only folder that the cloud writes to.
     time_scale : float
         Seconds here for one second of a Wait state or a retry's interval.
+    quotas : Quotas, optional
+        What SageMaker allows at a time; without it, everything.
     """
 
-    def __init__(self, listening: socket.socket, home: Path, time_scale: float) -> None:
+    def __init__(self, listening: socket.socket, home: Path, time_scale: float, quotas: Quotas | None = None) -> None:
         self.endpoint_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self._listening = listening
         self._home = home
         self._time_scale = time_scale
+        self._quotas = quotas
         _remove_stale(home / "cloud")
         self._work = home / "cloud" / str(os.getpid())
         self._work.mkdir(parents=True, exist_ok=True)
@@ -114,7 +118,7 @@ class Cloud:
         from switchyard.cloud.states import tracing
 
         context = Context(self._identity, self._runtimes, self._work, self._time_scale)
-        self._sagemaker = SageMaker(context, on_job_change=_publish)
+        self._sagemaker = SageMaker(context, _publish, self._quotas)
         self._monitor, self._cloudwatch = monitoring.install(self._time_scale, events.publish, self._invoke)
         self._monitor.start()
         tasks = partial(self._identity.client, assumed_by="states.amazonaws.com")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -26,9 +27,19 @@ from switchyard.cloud.iam.authorizer import Authorizer
 from switchyard.cloud.iam.requests import Request
 from switchyard.cloud.lambda_api import Lambda
 from switchyard.cloud.sagemaker import runtime
-from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker
+from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker, error_body
+from switchyard.cloud.sagemaker.errors import NotRunError
 
-_INVOCATION = re.compile(r"/endpoints/([^/]+)/invocations")
+_NOT_INVOKED = {
+    "async-invocations": "InvokeEndpointAsync",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+}
+_FEATURES = re.compile(r"(?:^| )m/([A-Za-z0-9+,-]+)")
+WAITER = "B"
+# Waiters sleep for 30 or 120 seconds between two questions. A question of theirs is answered at once when what they
+# wait for has come, and otherwise held, for less than the minute after which clients give up.
+WAITERS_PATIENCE_SECONDS = 50.0
+_INVOCATION = re.compile(rf"/endpoints/([^/]+)/(invocations|{'|'.join(_NOT_INVOKED)})")
 LOG = logging.getLogger(__name__)
 LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 _raw_uri: ContextVar[str] = ContextVar("raw_uri", default="")
@@ -81,27 +92,32 @@ class Router:
         if await self._apigateway.answers_query(scope, send, self._in_thread):
             return
         if match := _INVOCATION.fullmatch(path):
-            body = await read_body(receive, runtime.LARGEST_BODY)
-            answer = await runtime.invoke(self._sagemaker, unquote(match.group(1)), headers, body)
-            await respond(send, answer.status, answer.body, answer.headers)
+            await self._invoke(unquote(match.group(1)), match.group(2), headers, receive, send)
         elif lambda_api.PATHS.fullmatch(path):
             body = await read_body(receive)
             reply = await self._in_thread(self._lambda.answer, scope["method"], request.path, headers, body)
             await respond(send, reply.status, reply.body, reply.headers)
         elif _is_sagemaker(headers):
-            await self._answer_sagemaker(scope, headers, receive, send)
+            await self._answer_sagemaker(headers, receive, send)
         elif request.service == "cloudformation":
             await self._answer_cloudformation(scope, receive, send)
         else:
             await self._moto(scope, receive, send)
 
-    async def _answer_sagemaker(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+    async def _invoke(self, endpoint: str, how: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
+        body = await read_body(receive, runtime.LARGEST_BODY)
+        if operation := _NOT_INVOKED.get(how):
+            status, answered, content = error_body(NotRunError(operation))
+            await respond(send, status, content, answered)
+            return
+        answer = await runtime.invoke(self._sagemaker, endpoint, headers, body)
+        await respond(send, answer.status, answer.body, answer.headers)
+
+    async def _answer_sagemaker(self, headers: dict[str, str], receive: Receive, send: Send) -> None:
         operation = headers["x-amz-target"].partition(".")[2]
         body = await read_body(receive)
-        if not self._sagemaker.handles(operation, _peek(body)):
-            await self._moto(scope, _replay(body), send)
-            return
-        status, answer = await self._in_thread(self._sagemaker.answer, operation, body)
+        patience = WAITERS_PATIENCE_SECONDS if _is_waiter(headers) else 0
+        status, answer = await self._in_thread(partial(self._sagemaker.answer, operation, body, patience=patience))
         request_id = {"x-amzn-requestid": str(uuid.uuid4())}
         await respond(send, status, answer, {"content-type": CONTENT_TYPE, **request_id})
 
@@ -193,12 +209,10 @@ def _is_sagemaker(headers: dict[str, str]) -> bool:
     return headers.get("x-amz-target", "").startswith("SageMaker.")
 
 
-def _peek(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body or b"{}")
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+def _is_waiter(headers: dict[str, str]) -> bool:
+    """Return whether a waiter of boto3's, or of the AWS CLI's, asks: its user agent lists what it makes use of."""
+    features = _FEATURES.search(headers.get("user-agent", ""))
+    return features is not None and WAITER in features.group(1).split(",")
 
 
 def _replay(body: bytes) -> Receive:

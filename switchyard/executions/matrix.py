@@ -371,6 +371,7 @@ class _Lane:
         """Let nothing serve."""
         if self._settled() is not None:
             self._sagemaker.delete_endpoint(EndpointName=self.endpoint)
+            self._sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=self.endpoint)
 
     def run(self, cell: Cell) -> Row:
         """Make one run of the matrix."""

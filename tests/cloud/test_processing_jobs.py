@@ -177,5 +177,5 @@ def test_a_name_is_used_only_once(cloud: LocalCloud, name: str) -> None:
 
 @pytest.mark.parametrize("operation", ["describe_processing_job", "stop_processing_job"])
 def test_a_job_that_does_not_exist_is_not_found(cloud: LocalCloud, operation: str) -> None:
-    with pytest.raises(ClientError, match="Requested resource not found"):
+    with pytest.raises(ClientError, match="Could not find requested job with name: no-such-job"):
         getattr(cloud.client("sagemaker"), operation)(ProcessingJobName="no-such-job")

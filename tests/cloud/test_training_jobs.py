@@ -207,7 +207,8 @@ def test_a_stopped_job_is_stopped_and_its_process_gone(cloud: LocalCloud, name: 
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert not is_alive(pid)
     assert "FailureReason" not in job
-    cloud.client("sagemaker").stop_training_job(TrainingJobName=name)  # a second time changes nothing
+    with pytest.raises(ClientError, match="rejected because the training job is in status Stopped"):
+        cloud.client("sagemaker").stop_training_job(TrainingJobName=name)
     again = ended_training(cloud, name)
     assert again == {**job, "ResponseMetadata": again["ResponseMetadata"]}
 

@@ -233,7 +233,7 @@ def test_a_split_that_is_not_run_here_fails_by_name(cloud: LocalCloud, name: str
 def test_a_model_that_does_not_exist_is_refused_at_once(cloud: LocalCloud, name: str) -> None:
     with pytest.raises(ClientError, match=r'Could not find model ".*no-such-model"'):
         start_transform(cloud, name, "no-such-model")
-    with pytest.raises(ClientError, match="Requested resource not found"):
+    with pytest.raises(ClientError, match=f"Could not find requested job with name: {name}"):
         cloud.client("sagemaker").describe_transform_job(TransformJobName=name)
 
 

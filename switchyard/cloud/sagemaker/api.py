@@ -1,6 +1,6 @@
 """SageMaker's API: each operation validated, carried out, and answered in the shape of its model.
 
-Operations that are not here only store something, and are answered by moto.
+What is not here is refused: coverage.py says which operations are.
 """
 
 from __future__ import annotations
@@ -8,41 +8,39 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore import xform_name
 
 from switchyard.cloud.account import arn
 from switchyard.cloud.iam.service_calls import SAGEMAKER
+from switchyard.cloud.sagemaker import search
 from switchyard.cloud.sagemaker.context import Context, Sabotage
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import NotRunError, ResourceInUseError, SageMakerError, ValidationError
+from switchyard.cloud.sagemaker.experiments import Experiments
+from switchyard.cloud.sagemaker.handlers import Handler
 from switchyard.cloud.sagemaker.jobs import Job
+from switchyard.cloud.sagemaker.listing import Listing
+from switchyard.cloud.sagemaker.model_cards import ModelCards
+from switchyard.cloud.sagemaker.model_packages import ModelPackage, ModelRegistry
+from switchyard.cloud.sagemaker.not_run import refuse_not_run
 from switchyard.cloud.sagemaker.packages import with_package_contents
 from switchyard.cloud.sagemaker.processing import ProcessingJob
+from switchyard.cloud.sagemaker.quotas import Quotas, endpoint_instances, job_instances
 from switchyard.cloud.sagemaker.resources import EndpointConfig, Model, StoredResource
-from switchyard.cloud.sagemaker.store import Store, tags_of
+from switchyard.cloud.sagemaker.search import Searched
+from switchyard.cloud.sagemaker.store import Store
+from switchyard.cloud.sagemaker.tags import add_tags, tag_list
 from switchyard.cloud.sagemaker.training import TrainingJob
 from switchyard.cloud.sagemaker.transform import TransformJob
 from switchyard.cloud.sagemaker.validation import shaped, validate
 
-Handler = Callable[[dict[str, Any]], dict[str, Any]]
 CONTENT_TYPE = "application/x-amz-json-1.1"
 # Endpoints come up in a tenth of a second here: who asks is told just after that, not told to ask again.
 SETTLING_SECONDS = 0.2
-# moto would answer these as if the work had been done.
-NOT_RUN = {
-    "CreateAutoMLJob",
-    "CreateAutoMLJobV2",
-    "CreateCompilationJob",
-    "CreateHyperParameterTuningJob",
-    "CreateLabelingJob",
-    "CreateNotebookInstance",
-    "CreatePipeline",
-    "StartPipelineExecution",
-    "UpdateEndpointWeightsAndCapacities",
-}
 
 
 class SageMaker:
@@ -52,20 +50,39 @@ class SageMaker:
     ----------
     context : Context
         The cloud that it is part of.
-    on_job_change : callable
-        Called with a job at each change of its status.
+    on_change : callable
+        Called with a job, or with a model package, at each change of its status.
+    quotas : Quotas
+        How much may be used at a time.
+
+    Attributes
+    ----------
+    operations : dict
+        What answers each operation, by its name.
     """
 
-    def __init__(self, context: Context, on_job_change: Callable[[Job], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        on_change: Callable[[Job | ModelPackage], None] = lambda _: None,
+        quotas: Quotas | None = None,
+    ) -> None:
         self._context = context
-        self._on_job_change = on_job_change
-        self.training_jobs: Store[TrainingJob] = Store()
-        self.processing_jobs: Store[ProcessingJob] = Store()
-        self.transform_jobs: Store[TransformJob] = Store()
-        self.models: Store[Model] = Store()
-        self.endpoint_configs: Store[EndpointConfig] = Store()
-        self.endpoints: Store[Endpoint] = Store()
-        self._operations: dict[str, Handler] = {
+        self._on_change = on_change
+        self._quotas = quotas or Quotas({})
+        self.training_jobs: Store[TrainingJob] = Store(
+            lambda _: ValidationError("Requested resource not found."),
+            _job_taken("Training job names", "a training job"),
+        )
+        self.processing_jobs: Store[ProcessingJob] = Store(_no_job, _job_taken("Job name", "a job"))
+        self.transform_jobs: Store[TransformJob] = Store(_no_job, _job_taken("Job name", "a job"))
+        self.models: Store[Model] = _stored("model")
+        self.endpoint_configs: Store[EndpointConfig] = _stored("endpoint configuration", "endpoint-config")
+        self.endpoints: Store[Endpoint] = _stored("endpoint")
+        self.registry = ModelRegistry(on_change)
+        self.experiments = Experiments()
+        self.model_cards = ModelCards()
+        self.operations: dict[str, Handler] = {
             **self._job_operations(TrainingJob, self.training_jobs, TrainingJob),
             **self._job_operations(ProcessingJob, self.processing_jobs, ProcessingJob),
             **self._job_operations(
@@ -73,31 +90,68 @@ class SageMaker:
                 self.transform_jobs,
                 lambda context, request: TransformJob(context, request, self.describe_model),
             ),
+            "DeleteTrainingJob": lambda request: _delete_job(self.training_jobs, request["TrainingJobName"]),
+            "DeleteProcessingJob": lambda request: _delete_job(self.processing_jobs, request["ProcessingJobName"]),
             **self._stored_operations(Model, self.models, "Models"),
             **self._stored_operations(EndpointConfig, self.endpoint_configs, "EndpointConfigs"),
             "CreateEndpoint": self._create_endpoint,
             "UpdateEndpoint": self._update_endpoint,
+            "UpdateEndpointWeightsAndCapacities": self._update_weights,
             "DescribeEndpoint": self._describe_endpoint,
             "DeleteEndpoint": self._delete_endpoint,
-            "ListEndpoints": lambda request: _listed(self.endpoints, request, "Endpoints"),
+            "ListEndpoints": lambda request: Listing("Endpoints").answer(self.endpoints, request),
+            **self.registry.operations,
+            **self.experiments.operations,
+            **self.model_cards.operations,
+            "AddTags": self._add_tags,
+            "ListTags": lambda request: {"Tags": tag_list(self._tagged(request).tags)},
+            "DeleteTags": self._delete_tags,
+            "Search": lambda request: search.search(self._searched, request),
         }
-        self._tagged: list[Store[Any]] = [
-            self.training_jobs,
-            self.processing_jobs,
-            self.transform_jobs,
-            self.models,
-            self.endpoint_configs,
-            self.endpoints,
-        ]
+        self._stores: dict[str, Store[Any]] = {
+            "training-job": self.training_jobs,
+            "processing-job": self.processing_jobs,
+            "transform-job": self.transform_jobs,
+            "model": self.models,
+            "endpoint-config": self.endpoint_configs,
+            "endpoint": self.endpoints,
+            "model-package-group": self.registry.groups,
+            "model-package": self.registry.packages,
+            "experiment": self.experiments.experiments,
+            "experiment-trial": self.experiments.trials,
+            "experiment-trial-component": self.experiments.components,
+            "model-card": self.model_cards.cards,
+        }
+        self._searched = {
+            "TrainingJob": Searched("TrainingJob", self.training_jobs),
+            "Endpoint": Searched("Endpoint", self.endpoints),
+            "Model": Searched("Model", self.models, _dashboard_model),
+            "ModelPackage": Searched("ModelPackage", self.registry.packages),
+            "ModelPackageGroup": Searched("ModelPackageGroup", self.registry.groups),
+            "ModelCard": Searched("ModelCard", self.model_cards.cards),
+            "Experiment": Searched("Experiment", self.experiments.experiments),
+            "ExperimentTrial": Searched("Trial", self.experiments.trials),
+            "ExperimentTrialComponent": Searched("TrialComponent", self.experiments.components),
+        }
+        self._awaited: dict[str, Callable[[dict[str, Any], float], Any]] = {
+            "DescribeTrainingJob": lambda request, most: self.training_jobs.find(request["TrainingJobName"]).wait(most),
+            "DescribeProcessingJob": lambda request, most: self.processing_jobs.find(request["ProcessingJobName"]).wait(
+                most
+            ),
+            "DescribeTransformJob": lambda request, most: self.transform_jobs.find(request["TransformJobName"]).wait(
+                most
+            ),
+            "DescribeEndpoint": lambda request, most: self.endpoint(request["EndpointName"]).wait_until_settled(most),
+        }
 
-    def handles(self, operation: str, request: dict[str, Any]) -> bool:
-        """Return whether this service answers the operation itself."""
-        if operation in {"AddTags", "ListTags", "DeleteTags"}:
-            return self._by_arn(request.get("ResourceArn", "")) is not None
-        return operation in self._operations or operation in NOT_RUN
-
-    def answer(self, operation: str, body: bytes) -> tuple[int, bytes]:
+    def answer(self, operation: str, body: bytes, *, patience: float = 0) -> tuple[int, bytes]:
         """Answer one request of the JSON protocol.
+
+        Parameters
+        ----------
+        patience : float
+            For how many seconds who asks for the state of a job, or of an endpoint, would rather wait for its end than
+            be told that it goes on.
 
         Returns
         -------
@@ -105,12 +159,15 @@ class SageMaker:
             The HTTP status and the body.
         """
         try:
-            if operation in NOT_RUN:
-                raise NotRunError(f"{operation} is not run by the local cloud; nothing has been started")
+            if operation not in self.operations:
+                raise NotRunError(operation)
             request = json.loads(body or b"{}")
             validate(operation, request)
+            refuse_not_run(operation, request)
             self._check_role(request)
-            answer = self._handler(operation)(request)
+            if patience and operation in self._awaited:
+                self._awaited[operation](request, patience)
+            answer = self.operations[operation](request)
         except SageMakerError as error:
             return error.status, json.dumps({"__type": error.code, "message": error.message}).encode()
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -141,21 +198,15 @@ class SageMaker:
 
     def describe_model(self, name: str) -> dict[str, Any]:
         """Return what a model runs, packages looked up; raises ValidationError when there is no such model."""
-        model: Model = _found(self.models.get(name), f'Could not find model "{arn("sagemaker", f"model/{name}")}".')
-        return with_package_contents(self._context, model.describe())
+        return with_package_contents(self.registry.describe, self.models.find(name).describe())
 
     def describe_endpoint_config(self, name: str) -> dict[str, Any]:
-        """Return what DescribeEndpointConfig says; raises ValidationError when there is none."""
-        missing = f'Could not find endpoint configuration "{arn("sagemaker", f"endpoint-config/{name}")}".'
-        config: EndpointConfig = _found(self.endpoint_configs.get(name), missing)
-        return config.describe()
+        """Return what DescribeEndpointConfig says of it; raises ValidationError when there is none."""
+        return self.endpoint_configs.find(name).describe()
 
     def endpoint(self, name: str) -> Endpoint:
         """Return an endpoint; raises ValidationError when there is none of that name."""
-        endpoint: Endpoint = _found(
-            self.endpoints.get(name), f'Could not find endpoint "{arn("sagemaker", f"endpoint/{name}")}".'
-        )
-        return endpoint
+        return self.endpoints.find(name)
 
     def sabotage_job(self, job_arn: str, note: str, *, crash: bool) -> None:
         """Let a job that is about to be created fail."""
@@ -178,112 +229,148 @@ class SageMaker:
         for endpoint in self.endpoints:
             endpoint.close()
 
-    def _handler(self, operation: str) -> Handler:
-        tags: dict[str, Handler] = {
-            "AddTags": self._add_tags,
-            "ListTags": self._list_tags,
-            "DeleteTags": self._delete_tags,
-        }
-        return self._operations.get(operation) or tags[operation]
-
     def _job_operations(
         self, kind: type[Job], store: Store[Any], make: Callable[[Context, dict[str, Any]], Job]
     ) -> dict[str, Handler]:
-        name, label = f"{kind.kind}Name", _spaced(kind.kind)
+        name, label = f"{kind.kind}Name", _words(kind.kind)
+        listing = Listing(
+            f"{kind.kind}Summaries",
+            # Warm pools and training plans are not run, so no job has one.
+            filters={"WarmPoolStatusEquals": lambda *_: False, "TrainingPlanArnEquals": lambda *_: False},
+        )
 
         def create(request: dict[str, Any]) -> dict[str, Any]:
-            job = make(self._context, request)
-            store.add(
-                job,
-                lambda there: ResourceInUseError(
-                    f"{label.capitalize()} names must be unique within an AWS account and region, and a "
-                    f"{label} with this name already exists ({there.arn})"
-                ),
-            )
-            job.start(self._on_job_change)
+            use, wanted = job_instances(kind.kind, request)
+            others = (job_instances(kind.kind, job.request) for job in store if not job.wait(0))
+            with self._quotas.room_for(use, wanted, (amount for of, amount in others if of == use)):
+                job = make(self._context, request)
+                store.add(job)
+            job.start(self._on_change)
             return {f"{kind.kind}Arn": job.arn}
 
-        def find(request: dict[str, Any]) -> Job:
-            job: Job = _found(store.get(request[name]), "Requested resource not found.")
-            return job
-
         def stop(request: dict[str, Any]) -> dict[str, Any]:
-            find(request).stop()
+            job = store.find(request[name])
+            if job.wait(0):
+                raise ValidationError(f"The request was rejected because the {label} is in status {job.status}.")
+            job.stop()
             return {}
 
         return {
             f"Create{kind.kind}": create,
-            f"Describe{kind.kind}": lambda request: find(request).describe(),
+            f"Describe{kind.kind}": lambda request: dict(store.find(request[name]).describe()),
             f"Stop{kind.kind}": stop,
-            f"List{kind.kind}s": lambda request: _listed(store, request, f"{kind.kind}Summaries"),
+            f"List{kind.kind}s": lambda request: listing.answer(store, request),
         }
 
     def _stored_operations(self, kind: type[StoredResource], store: Store[Any], listed_as: str) -> dict[str, Handler]:
-        name, label = f"{kind.kind}Name", _spaced(kind.kind)
+        name, listing = f"{kind.kind}Name", Listing(listed_as)
 
         def create(request: dict[str, Any]) -> dict[str, Any]:
             for variant in request.get("ProductionVariants", []):
                 self.describe_model(variant["ModelName"])
             made = kind(request)
-            store.add(made, lambda there: ValidationError(f'Cannot create already existing {label} "{there.arn}".'))
+            store.add(made)
             return {f"{kind.kind}Arn": made.arn}
 
-        def find(request: dict[str, Any]) -> StoredResource:
-            resource = arn("sagemaker", f"{label.replace(' ', '-')}/{request[name]}")
-            found: StoredResource = _found(store.get(request[name]), f'Could not find {label} "{resource}".')
-            return found
-
         def delete(request: dict[str, Any]) -> dict[str, Any]:
-            store.remove(find(request).name)
+            store.remove(store.find(request[name]))
             return {}
 
         return {
             f"Create{kind.kind}": create,
-            f"Describe{kind.kind}": lambda request: find(request).describe(),
+            f"Describe{kind.kind}": lambda request: dict(store.find(request[name]).describe()),
             f"Delete{kind.kind}": delete,
-            f"List{kind.kind}s": lambda request: _listed(store, request, listed_as),
+            f"List{kind.kind}s": lambda request: listing.answer(store, request),
         }
 
     def _create_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = Endpoint(self._context, request, self.describe_endpoint_config, self.describe_model)
-        self.endpoints.add(
-            endpoint, lambda there: ValidationError(f'Cannot create already existing endpoint "{there.arn}".')
-        )
+        with self._quotas.room_for("endpoint", endpoint_instances(endpoint.wanted()), self._used_by_endpoints()):
+            self.endpoints.add(endpoint)
         endpoint.create()
         return {"EndpointArn": endpoint.arn}
 
     def _describe_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        endpoint = self.endpoint(request["EndpointName"])
-        endpoint.wait_until_settled(SETTLING_SECONDS)
-        return endpoint.describe()
+        self.endpoint(request["EndpointName"]).wait_until_settled(SETTLING_SECONDS)
+        return self.endpoint(request["EndpointName"]).describe()  # or it is gone now
 
     def _update_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self.endpoint(request["EndpointName"])
-        endpoint.update(request["EndpointConfigName"])
+        wanted = self.describe_endpoint_config(request["EndpointConfigName"])["ProductionVariants"]
+        left_out = {each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties") or []}
+        retained = {"DesiredWeight", "DesiredInstanceCount"} - left_out
+        # The old servers go on until the new ones serve, so there is to be room for both.
+        with self._quotas.room_for("endpoint", endpoint_instances(wanted), self._used_by_endpoints()):
+            endpoint.update(
+                request["EndpointConfigName"], keep=retained if request.get("RetainAllVariantProperties") else set()
+            )
+        return {"EndpointArn": endpoint.arn}
+
+    def _update_weights(self, request: dict[str, Any]) -> dict[str, Any]:
+        endpoint = self.endpoint(request["EndpointName"])
+        endpoint.set_weights(request["DesiredWeightsAndCapacities"])
         return {"EndpointArn": endpoint.arn}
 
     def _delete_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self.endpoint(request["EndpointName"])
-        endpoint.delete()
-        self.endpoints.remove(endpoint.name)
+        endpoint.delete(lambda: self.endpoints.remove(endpoint))
         return {}
 
-    def _by_arn(self, resource_arn: str) -> Any:
-        return next((found for store in self._tagged if (found := store.by_arn(resource_arn)) is not None), None)
+    def _used_by_endpoints(self) -> Iterator[Counter[str]]:
+        return (endpoint_instances(endpoint.wanted()) for endpoint in self.endpoints if endpoint.status != "Failed")
+
+    def _tagged(self, request: dict[str, Any]) -> Any:
+        resource_arn: str = request["ResourceArn"]
+        kind = resource_arn.split(":", 5)[5].partition("/")[0]
+        if kind not in self._stores:
+            raise ValidationError(f"Could not find a resource to tag: '{resource_arn}'.")
+        return self._stores[kind].find(resource_arn)
 
     def _add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        resource = self._by_arn(request["ResourceArn"])
-        resource.tags.update(tags_of(request))
-        return {"Tags": _tag_list(resource.tags)}
-
-    def _list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"Tags": _tag_list(self._by_arn(request["ResourceArn"]).tags)}
+        tags = self._tagged(request).tags
+        add_tags(tags, request)
+        return {"Tags": tag_list(tags)}
 
     def _delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        resource = self._by_arn(request["ResourceArn"])
+        tags = self._tagged(request).tags
         for key in request["TagKeys"]:
-            resource.tags.pop(key, None)
+            tags.pop(key, None)
         return {}
+
+
+def _no_job(name: str) -> SageMakerError:
+    return ValidationError(f"Could not find requested job with name: {name}")
+
+
+def _job_taken(names: str, one: str) -> Callable[[Job], SageMakerError]:
+    return lambda there: ResourceInUseError(
+        f"{names} must be unique within an AWS account and region, and {one} with this name already exists "
+        f"({there.arn})"
+    )
+
+
+def _stored(label: str, arn_kind: str = "") -> Store[Any]:
+    def missing(name: str) -> SageMakerError:
+        resource = name if name.startswith("arn:") else arn("sagemaker", f"{arn_kind or label}/{name.lower()}")
+        return ValidationError(f'Could not find {label} "{resource}".')
+
+    return Store(missing, lambda there: ValidationError(f'Cannot create already existing {label} "{there.arn}".'))
+
+
+def _delete_job(store: Store[Any], name: str) -> dict[str, Any]:
+    job = store.find(name)
+    if not job.wait(0):
+        raise ResourceInUseError(f"The request was rejected because the {_words(job.kind)} is in status {job.status}.")
+    store.remove(job)
+    return {}
+
+
+def _dashboard_model(model: Model) -> dict[str, Any]:
+    return {"Model": {**model.describe(), "Tags": tag_list(model.tags)}}
+
+
+def _words(kind: str) -> str:
+    return str(xform_name(kind, " "))
 
 
 def _shaped(operation: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -295,25 +382,6 @@ def error_body(error: SageMakerError) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of an error in the REST protocol of the runtime API."""
     headers = {"x-amzn-errortype": error.code, "x-amzn-requestid": str(uuid.uuid4())}
     return error.status, headers, json.dumps({"Message": error.message}).encode()
-
-
-def _listed(store: Store[Any], request: dict[str, Any], member: str) -> dict[str, Any]:
-    page, token = store.page(request)
-    return {member: [resource.summary() for resource in page], "NextToken": token}
-
-
-def _found(resource: Any, message: str) -> Any:
-    if resource is None:
-        raise ValidationError(message)
-    return resource
-
-
-def _tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _spaced(kind: str) -> str:
-    return str(xform_name(kind, " ")).replace("endpoint config", "endpoint configuration")
 
 
 def _without_nulls(value: Any) -> Any:

@@ -9,7 +9,7 @@ import itertools
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,7 +22,8 @@ from switchyard.cloud.sagemaker.forward import Forwarder
 from switchyard.cloud.sagemaker.images import UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import HEALTH_CHECK_SECONDS, ModelServer, ModelServerError
-from switchyard.cloud.sagemaker.store import now, tags_of
+from switchyard.cloud.sagemaker.store import now
+from switchyard.cloud.sagemaker.tags import tags_of
 
 LOG = logging.getLogger(__name__)
 DRAIN_SECONDS = 60.0
@@ -125,13 +126,13 @@ class Endpoint:
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.config_name: str = request["EndpointConfigName"]
-        self._config(self.config_name)  # an unknown one is refused before anything is made
+        # An unknown one is refused before anything is made.
+        self._definitions: list[dict[str, Any]] = self._config(self.config_name)["ProductionVariants"]
         self.deployed_at = self.created  # when its last deployment began
         self.is_confirmed = False  # whether who deployed it has seen it serve
         self._earlier_config: str | None = None
         self._failure: str | None = None
         self._variants: dict[str, Variant] = {}
-        self._starting: list[Variant] = []
         self._lock = threading.RLock()
         self._settled = threading.Event()
 
@@ -140,8 +141,14 @@ class Endpoint:
         self._settled.clear()
         threading.Thread(target=self._create, name=f"endpoint {self.name}", daemon=True).start()
 
-    def update(self, config_name: str) -> None:
+    def update(self, config_name: str, keep: Set[str] = frozenset()) -> None:
         """Begin to move to another configuration, in the background.
+
+        Parameters
+        ----------
+        keep : set of str
+            Which properties of the variants that go on stay as they are now, whatever the configuration says:
+            ``DesiredWeight``, ``DesiredInstanceCount``.
 
         Raises
         ------
@@ -155,21 +162,54 @@ class Endpoint:
             self._settled.clear()
             self._move("Updating")
             self.deployed_at, self.is_confirmed = self.modified, False
-        threading.Thread(target=self._update, args=(config_name,), name=f"endpoint {self.name}", daemon=True).start()
+        threading.Thread(
+            target=self._update, args=(config_name, keep), name=f"endpoint {self.name}", daemon=True
+        ).start()
 
-    def delete(self) -> None:
-        """Stop serving; requests under way are still answered.
+    def set_weights(self, desired: list[dict[str, Any]]) -> None:
+        """Give variants other weights and instance counts, as UpdateEndpointWeightsAndCapacities does.
 
         Raises
         ------
         ValidationError
-            The endpoint is in the middle of an update.
+            The endpoint does not serve, is busy, or has no variant of a name.
         """
         with self._lock:
-            if self.status in {"Updating", "RollingBack"}:
+            if self.status in BUSY:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
+            unknown = [each["VariantName"] for each in desired if each["VariantName"] not in self._variants]
+            if unknown:
+                raise ValidationError(
+                    f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
+                    f'"{self.config_name}".'
+                )
+            for each in desired:
+                variant = self._variants[each["VariantName"]]
+                variant.weight = each.get("DesiredWeight", variant.weight)
+                variant.count = each.get("DesiredInstanceCount", variant.count)
+            self._move("InService")
+
+    def delete(self, on_gone: Callable[[], None]) -> None:
+        """Stop serving; requests under way are still answered.
+
+        Parameters
+        ----------
+        on_gone : callable
+            Called when nothing of it is left.
+
+        Raises
+        ------
+        ValidationError
+            The endpoint is being created or changed; it can be deleted after that.
+        """
+        with self._lock:
+            if self.status == "Deleting":
+                return
+            if self.status in BUSY:
+                raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
+            self._settled.clear()
             self._move("Deleting")
-        threading.Thread(target=self._delete, daemon=True).start()
+        threading.Thread(target=self._delete, args=(on_gone,), daemon=True).start()
 
     def fail(self, note: str) -> None:
         """Let its last deployment fail, as SageMaker reports that, even if it has come to its end.
@@ -222,6 +262,11 @@ class Endpoint:
             chosen.enter()
             return chosen
 
+    def wanted(self) -> list[dict[str, Any]]:
+        """Return the production variants that it needs instances for, as their definitions have them."""
+        serving = [{**variant.definition, "InitialInstanceCount": variant.count} for variant in self.variants()]
+        return serving or self._definitions
+
     def variants(self) -> list[Variant]:
         """Return the variants that serve now."""
         with self._lock:
@@ -258,18 +303,21 @@ class Endpoint:
             self._settle("Failed")
             return
         with self._lock:
-            if self.status == "Creating" and self._failure is not None:
-                self.failure_reason, self._failure = self._failure, None
-                self._settle("Failed")
-            elif self.status == "Creating":
+            self.failure_reason, self._failure = self._failure, None
+            if self.failure_reason is None:
                 self._variants = variants
                 self._settle("InService")
                 return
-        _stop(variants)  # deleted meanwhile
+            self._settle("Failed")
+        _stop(variants)
 
-    def _update(self, config_name: str) -> None:
+    def _update(self, config_name: str, keep: Set[str]) -> None:
         try:
             variants = self._start_variants(config_name)
+            for before in self.variants():
+                if (variant := variants.get(before.name)) is not None:
+                    variant.weight = before.weight if "DesiredWeight" in keep else variant.weight
+                    variant.count = before.count if "DesiredInstanceCount" in keep else variant.count
         except Exception as error:
             # SageMaker rolls back by itself: the endpoint goes on with the configuration that it had.
             self.failure_reason = _reason(error)
@@ -297,12 +345,11 @@ class Endpoint:
             self._settle("InService")
         _stop(old)
 
-    def _delete(self) -> None:
+    def _delete(self, on_gone: Callable[[], None]) -> None:
         with self._lock:
             old, self._variants = self._variants, {}
-            starting = {variant.name: variant for variant in self._starting}
-        _stop(starting)
         _stop(old)
+        on_gone()
         self._settled.set()
 
     def _start_variants(self, config_name: str) -> dict[str, Variant]:
@@ -313,10 +360,8 @@ class Endpoint:
             Variant(self._context, self.name, definition, self._model(definition["ModelName"]))
             for definition in definitions
         ]
-        self._starting = variants
         with ThreadPoolExecutor(max_workers=len(variants)) as pool:
             results = [pool.submit(variant.start) for variant in variants]
-        self._starting = []
         errors = [(variant, result.exception()) for variant, result in zip(variants, results, strict=True)]
         failed = [(variant, error) for variant, error in errors if error is not None]
         if failed:

@@ -30,8 +30,38 @@ class ResourceInUseError(SageMakerError):
     code = "ResourceInUse"
 
 
+class ResourceNotFoundError(SageMakerError):
+    """What the request names is not there; some kinds of resource have this code rather than ValidationException."""
+
+    code = "ResourceNotFound"
+
+
+class ResourceLimitExceededError(SageMakerError):
+    """A quota of the account does not allow it."""
+
+    code = "ResourceLimitExceeded"
+
+
+class ConflictError(SageMakerError):
+    """Another change stands in the way."""
+
+    code = "ConflictException"
+
+
 class NotRunError(SageMakerError):
-    """The operation would start work that the local cloud cannot do; it is refused rather than pretended."""
+    """The local cloud cannot do what is asked; it is refused rather than pretended.
+
+    Parameters
+    ----------
+    what : str
+        The operation, or a member of its request with the operation.
+    """
 
     code = "NotImplemented"
     status = 501
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is not run by the local cloud; nothing has been started or stored. "
+            "docs/compatibility.md lists what is."
+        )

@@ -23,7 +23,8 @@ from switchyard.cloud.sagemaker.container import HOST, Container, python_command
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import Runtime, UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
-from switchyard.cloud.sagemaker.store import now, tags_of
+from switchyard.cloud.sagemaker.store import now
+from switchyard.cloud.sagemaker.tags import tags_of
 
 LOG = logging.getLogger(__name__)
 # SageMaker sends SIGTERM, and SIGKILL two minutes later.
@@ -70,7 +71,7 @@ class Job(ABC):
         self.context = context
         self.request = request
         self.name: str = request[f"{self.kind}Name"]
-        self.arn = arn("sagemaker", f"{xform_name(self.kind, '-')}/{self.name}")
+        self.arn = arn("sagemaker", f"{xform_name(self.kind, '-')}/{self.name.lower()}")
         self.tags = tags_of(request)
         self.created = self.modified = now()
         self.started: datetime.datetime | None = None

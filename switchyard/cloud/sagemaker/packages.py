@@ -5,21 +5,19 @@ Source: ContainerDefinition, "ModelPackageName" (Amazon SageMaker API Reference)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.errors import ValidationError
 
 
-def with_package_contents(context: Context, model: dict[str, Any]) -> dict[str, Any]:
+def with_package_contents(package: Callable[[str], dict[str, Any]], model: dict[str, Any]) -> dict[str, Any]:
     """Put a package's image, artifact and environment where a model names the package.
 
     Parameters
     ----------
-    context : Context
-        The cloud, whose registry has the package.
+    package : callable
+        Given a model package's name or ARN, returns what DescribeModelPackage says of it.
     model : dict
         What DescribeModel says of the model; it is left as it is.
 
@@ -30,21 +28,17 @@ def with_package_contents(context: Context, model: dict[str, Any]) -> dict[str, 
     """
     resolved = dict(model)
     if "PrimaryContainer" in model:
-        resolved["PrimaryContainer"] = _resolved(context, model["PrimaryContainer"])
+        resolved["PrimaryContainer"] = _resolved(package, model["PrimaryContainer"])
     if "Containers" in model:
-        resolved["Containers"] = [_resolved(context, container) for container in model["Containers"]]
+        resolved["Containers"] = [_resolved(package, container) for container in model["Containers"]]
     return resolved
 
 
-def _resolved(context: Context, container: dict[str, Any]) -> dict[str, Any]:
+def _resolved(package: Callable[[str], dict[str, Any]], container: dict[str, Any]) -> dict[str, Any]:
     name = container.get("ModelPackageName")
     if name is None:
         return container
-    try:
-        package = context.identity.client("sagemaker").describe_model_package(ModelPackageName=name)
-    except ClientError as error:
-        raise ValidationError(f"Could not find model package '{name}': {error.response['Error']['Message']}") from None
-    containers = package.get("InferenceSpecification", {}).get("Containers")
+    containers = (package(name).get("InferenceSpecification") or {}).get("Containers")
     if not containers:
         raise ValidationError(f"Model package '{name}' has no InferenceSpecification, so nothing to run.")
     return {

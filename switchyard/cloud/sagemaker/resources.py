@@ -8,7 +8,8 @@ from botocore import xform_name
 
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.errors import ValidationError
-from switchyard.cloud.sagemaker.store import now, tags_of
+from switchyard.cloud.sagemaker.store import now
+from switchyard.cloud.sagemaker.tags import tags_of
 
 
 class StoredResource:

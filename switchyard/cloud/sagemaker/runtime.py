@@ -49,7 +49,8 @@ async def invoke(service: SageMaker, endpoint_name: str, headers: dict[str, str]
                 f"Request body of {len(body)} bytes is larger than the {LARGEST_BODY} that an endpoint takes"
             )
         endpoint = service.endpoints.get(endpoint_name)
-        if endpoint is None:
+        # The case of names matters in this API alone.
+        if endpoint is None or endpoint.name != endpoint_name or endpoint.status == "Deleting":
             raise EndpointRequestError(f"Endpoint {endpoint_name} of account {ACCOUNT_ID} not found.")
         try:
             variant = endpoint.choose(headers.get("x-amzn-sagemaker-target-variant"))

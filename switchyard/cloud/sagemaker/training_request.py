@@ -71,7 +71,7 @@ def _check_channel(channel: dict[str, Any], mode: str) -> None:
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         kinds = ", ".join(sorted(channel["DataSource"])) or "no data source"
-        raise _not_run(f"the channel '{name}' with {kinds}; it runs channels with an S3DataSource")
+        raise _not_run(f"the channel '{name}' of {kinds} rather than S3DataSource")
     kind = source["S3DataType"]
     if kind not in {"S3Prefix", "ManifestFile", "AugmentedManifestFile"}:
         raise _not_run(f"the channel '{name}' with the S3DataType {kind}")
@@ -91,4 +91,4 @@ def _check_channel(channel: dict[str, Any], mode: str) -> None:
 
 
 def _not_run(what: str) -> NotRunError:
-    return NotRunError(f"CreateTrainingJob: the local cloud does not run {what}; nothing has been started")
+    return NotRunError(f"CreateTrainingJob with {what}")

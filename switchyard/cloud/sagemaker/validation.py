@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -41,6 +42,8 @@ _NEEDED = {
     "CreateEndpointConfig": ("ProductionVariants.*.ModelName",),
 }
 
+_JAVA_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{Z}": "\u0020\u00a0", r"\p{Alnum}": "a-zA-Z0-9"}
+
 
 def validate(operation_name: str, request: dict[str, Any]) -> None:
     """Refuse a request that SageMaker would refuse by its shape alone.
@@ -58,6 +61,20 @@ def validate(operation_name: str, request: dict[str, Any]) -> None:
     if problems:
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected"
         raise ValidationError(f"{count}: {'; '.join(problems)}")
+
+
+def moment(value: float | str) -> datetime.datetime:
+    """Return a timestamp of a request, which is in seconds since 1970 or in ISO 8601.
+
+    Raises
+    ------
+    ValueError, OverflowError, OSError
+        It is none.
+    """
+    if isinstance(value, str):
+        given = datetime.datetime.fromisoformat(value)
+        return given if given.tzinfo else given.replace(tzinfo=datetime.UTC)
+    return datetime.datetime.fromtimestamp(value, tz=datetime.UTC)
 
 
 def shaped(operation_name: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +104,11 @@ def _problems(value: Any, shape: Any, path: str) -> Iterator[str]:
         yield from _string_problems(value, shape, path)
     elif shape.type_name in {"integer", "long", "float", "double"}:
         yield from _range_problems(value, shape, path)
+    elif shape.type_name == "timestamp":
+        try:
+            moment(value)
+        except (ValueError, OverflowError, OSError):
+            yield _words(value, path, "Member must be of type timestamp")
 
 
 def _structure_problems(value: dict[str, Any], shape: Any, path: str) -> Iterator[str]:
@@ -155,6 +177,19 @@ def _words(value: Any, path: str, constraint: str) -> str:
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     try:
-        return re.compile(pattern)
-    except re.error:  # a few are written for Java's regular expressions
+        return re.compile(_in_python(pattern))
+    except re.error:  # one is written for Java's surrogate pairs
         return None
+
+
+def _in_python(pattern: str) -> str:
+    """Write a pattern of Java's, with its classes of Unicode, for Python.
+
+    A class of letters, marks, symbols, numbers and punctuation is everything but control characters.
+    """
+    if r"\p{P}" in pattern:
+        left_out = r"\x00-\x1f\x7f-\x9f" + ("" if r"\p{Z}" in pattern else r"\s")
+        return re.sub(r"\[(\\p\{\w\})+\]", lambda _: f"[^{left_out}]", pattern)
+    for java, python in _JAVA_CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return re.sub(r"\$\{1,\d+\}$", "", pattern)

@@ -77,7 +77,7 @@ class Call:
             return None
         kind = self.action.removeprefix("create")
         name = self.parameters.get(f"{kind}Name")
-        return arn("sagemaker", f"{xform_name(kind, '-')}/{name}") if name else None
+        return arn("sagemaker", f"{xform_name(kind, '-')}/{str(name).lower()}") if name else None
 
     @property
     def endpoint(self) -> str | None:

@@ -1,0 +1,65 @@
+"""What operations that do run are asked for in vain: it is refused, with the member's name, rather than left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from switchyard.cloud.sagemaker.errors import NotRunError
+
+# By operation, the places of such members; an asterisk stands for each entry of a list, and what follows an equals sign
+# is the one value that is not run.
+_NOT_RUN = {
+    "CreateModel": ("PrimaryContainer.Mode=MultiModel", "Containers.*.Mode=MultiModel"),
+    "CreateEndpointConfig": (
+        "AsyncInferenceConfig",
+        "CrossRegionTrafficConfig",
+        "DataCaptureConfig.EnableCapture",
+        "ExplainerConfig",
+        "ProductionVariants.*.ManagedInstanceScaling",
+        "ProductionVariants.*.ServerlessConfig",
+        "ShadowProductionVariants",
+    ),
+    "CreateEndpoint": (
+        "DeploymentConfig.AutoRollbackConfiguration.Alarms",
+        "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=CANARY",
+        "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=LINEAR",
+        "DeploymentConfig.RollingUpdatePolicy",
+    ),
+    "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.*.ServerlessUpdateConfig",),
+    "CreateProcessingJob": (
+        "ProcessingInputs.*.DatasetDefinition",
+        "ProcessingOutputConfig.Outputs.*.FeatureStoreOutput",
+    ),
+}
+_NOT_RUN["UpdateEndpoint"] = _NOT_RUN["CreateEndpoint"]
+
+
+def refuse_not_run(operation: str, request: dict[str, Any]) -> None:
+    """Refuse what a request, which is valid by its shape, asks for and nothing here does.
+
+    Raises
+    ------
+    NotRunError
+        It asks for such a thing.
+    """
+    for place in _NOT_RUN.get(operation, ()):
+        path, _, value = place.partition("=")
+        for found in _at(request, path.split(".")):
+            if found and (not value or found == value):
+                raise NotRunError(f"{operation} with {path.replace('.*', '')}{f' {value}' if value else ''}")
+
+
+def members_not_run(operation: str) -> list[str]:
+    """Return the members of an operation's request that are refused, for the documentation."""
+    return [place.replace(".*", "").replace("=", " ") for place in _NOT_RUN.get(operation, ())]
+
+
+def _at(value: Any, names: list[str]) -> Iterator[Any]:
+    if not names:
+        yield value
+    elif names[0] == "*":
+        for item in value:
+            yield from _at(item, names[1:])
+    elif value.get(names[0]) is not None:
+        yield from _at(value[names[0]], names[1:])
