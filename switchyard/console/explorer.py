@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 # Of each state machine, no more executions are read than this.
 MAX_EXECUTIONS = 10_000
+SILENT = "the cloud does not answer"
 NO_CLOUD = "no local cloud is up; start one with `switchyard up`"
 
 _PAGE, _OLDER_PAGE, _MAX_NEW_PAGES = 100, 1000, 20
 _LOCAL_PAGE = 20
 _PAST_SECONDS = 5.0
 _IDLE_SECONDS = 60.0
+# How long a page waits for a look, and when a look that goes on is called silence.
+_PATIENCE, _FIRST_PATIENCE, _SILENT_SECONDS = 2.0, 20.0, 6.0
+_LOCAL_MAX_AGE, _AWS_MAX_AGE, _NEARLY_NEW_SECONDS = 0.5, 5.0, 20.0
 _TRY_AGAIN_SECONDS = 2.0
 # AWS refills its bucket of DescribeExecution by 10 to 15 a second, of ListExecutions by 5 to 10.
 _DESCRIBE_PACE, _LIST_PACE = (5.0, 100), (2.0, 20)
@@ -66,6 +70,14 @@ class Machine:
         return self.has_begun and self.older is None
 
 
+class _Look:
+    """A look that is under way."""
+
+    def __init__(self) -> None:
+        self.began_at = time.monotonic()
+        self.is_done = threading.Event()
+
+
 class Explorer:
     """Reads executions, when somebody asks for them.
 
@@ -83,13 +95,14 @@ class Explorer:
         self._connection = connection
         self._index = index
         self._past = past
-        self._looking = threading.Lock()
         self._lock = threading.Lock()
+        self._under_way: _Look | None = None
         self._cloud: Cloud | None = None
         self._machines: dict[str, Machine] = {}
         self._machines_until = 0.0
         self._past_until = 0.0
         self._looked_at: float | None = None
+        self._max_age = _LOCAL_MAX_AGE
         self._looks = 0
         self._asked_at = 0.0
         self._problem: str | None = None
@@ -109,7 +122,9 @@ class Explorer:
     def problem(self) -> str | None:
         """Why the cloud cannot be read now; None when it can."""
         with self._lock:
-            return self._problem
+            look = self._under_way
+            is_silent = look is not None and time.monotonic() - look.began_at > _SILENT_SECONDS
+            return SILENT if self._problem is None and is_silent else self._problem
 
     @property
     def is_complete(self) -> bool:
@@ -136,34 +151,49 @@ class Explorer:
 
     # Looking
 
-    def refresh(self, max_age: float | None = None) -> None:
-        """See that what is known is not older than this; another look under way is as good, after the first one.
+    def refresh(self) -> None:
+        """See that what is known is not older than half a second on this machine, or five seconds on AWS.
 
-        Parameters
-        ----------
-        max_age
-            In seconds; by default as the cloud allows: half a second on this machine, 5 seconds on AWS.
+        Whoever asks while a look is under way waits for that one; but nobody waits long for a cloud that is silent,
+        or at all for AWS, when what is known is nearly new: the page is told when there is something newer.
         """
-        with self._lock:
-            has_looked = self._looked_at is not None
-            self._asked_at = time.monotonic()
-        if not self._looking.acquire(blocking=not has_looked):
-            return
-        try:
-            cloud = self._connection.cloud()
-            if max_age is None:
-                max_age = 0.5 if cloud is None or cloud.is_local else 5.0
+        for _ in range(2):  # one that began before something was done is followed by another
             with self._lock:
-                is_due = self._looked_at is None or self._is_stale or time.monotonic() - self._looked_at >= max_age
-                self._is_stale = False
-            if is_due:
-                self._look(cloud)
-                with self._lock:
-                    self._looked_at = time.monotonic()
-        finally:
-            self._looking.release()
+                seconds = self._patience()
+                self._asked_at = time.monotonic()
+                look = self._under_way or self._begin_look()
+            if look is None or not look.is_done.wait(seconds):
+                break
         with self._work:
             self._work.notify_all()
+
+    def _patience(self) -> float:
+        """Say how long to wait for a look."""
+        if self._looked_at is None:
+            return _FIRST_PATIENCE
+        is_nearly_new = time.monotonic() - self._looked_at < _NEARLY_NEW_SECONDS
+        return 0.0 if self._max_age == _AWS_MAX_AGE and is_nearly_new and not self._is_stale else _PATIENCE
+
+    def _begin_look(self) -> _Look | None:
+        """Begin a look in a thread of its own, if it is time; the lock is held."""
+        is_due = self._looked_at is None or time.monotonic() - self._looked_at >= self._max_age
+        if not (is_due or self._is_stale) or self._stopped.is_set():
+            return None
+        self._is_stale = False
+        self._under_way = _Look()
+        threading.Thread(target=self._run_look, args=(self._under_way,), name="console look", daemon=True).start()
+        return self._under_way
+
+    def _run_look(self, look: _Look) -> None:
+        try:
+            self._look(self._connection.cloud())
+        except Exception as error:
+            self._set_problem(problem_of(error).detail)
+        finally:
+            with self._lock:
+                self._looked_at = time.monotonic()
+                self._under_way = None
+            look.is_done.set()
 
     def expire(self) -> None:
         """Let the next `refresh` look, whenever the last look was: something has been done."""
@@ -222,6 +252,7 @@ class Explorer:
         if cloud is not None and cloud is not self._cloud:
             with self._lock:
                 self._cloud = cloud
+                self._max_age = _LOCAL_MAX_AGE if cloud.is_local else _AWS_MAX_AGE
             self._list_pace = Pace(0, 1) if cloud.is_local else Pace(*_LIST_PACE)
             self._describe_pace = Pace(0, 1) if cloud.is_local else Pace(*_DESCRIBE_PACE)
 

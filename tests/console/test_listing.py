@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from switchyard.console import explorer
 from switchyard.console.context import Connection, Context
 from tests.cloud.local_cloud import wait_until
 from tests.console.aws import MACHINE, OTHER, Account, execution_arn
@@ -190,6 +192,28 @@ def test_a_cloud_that_goes_away_leaves_what_is_known_and_comes_back_by_itself(
 
     # It is another one on this machine: the first one's executions went with it.
     wait_until(lambda: names(browser.get("/api/executions").json()) == ["after"])
+
+
+def test_a_cloud_that_is_silent_keeps_nobody_waiting(
+    account: Account, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explorer, "_PATIENCE", 0.05)
+    monkeypatch.setattr(explorer, "_SILENT_SECONDS", 0.1)
+    account.add("known")
+    list_all(browser)
+    speaks = threading.Event()
+
+    def be_silent(_operation: str) -> None:
+        speaks.wait(30)
+
+    account.before = be_silent
+
+    problem = wait_until(lambda: browser.get("/api/target").json()["problem"])
+    assert problem == "the cloud does not answer"
+    assert names(browser.get("/api/executions").json()) == ["known"]
+
+    speaks.set()
+    wait_until(lambda: browser.get("/api/target").json()["is_up"])
 
 
 def test_one_workflow_that_cannot_be_listed_does_not_hide_the_others(account: Account, browser: Browser) -> None:
