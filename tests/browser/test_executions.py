@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import machines
 from tests.runs.conftest import Site, add_recipe
+from tests.runs.test_redrive import SWITCHED, script
 
 Start = Callable[..., str]
 
@@ -34,6 +35,11 @@ def node(page: Page, name: str) -> Any:
     return page.locator("button[data-node]").filter(has=page.get_by_text(name, exact=True))
 
 
+def panel_of(page: Page, name: str) -> Any:
+    """What is said of a state beside the graph."""
+    return page.get_by_role("region", name=name, exact=True)
+
+
 @pytest.fixture(scope="module")
 def deployed(site: Site, cloud: Any) -> str:
     execution = site.start("diabetes", "browser-deployed")
@@ -53,7 +59,7 @@ def test_a_state_shows_its_documents_its_job_and_its_log(page: Page, deployed: s
     open_execution(page, deployed)
     node(page, "Train model").click()
     expect(page).to_have_url(re.compile(r"[?&]state=\d+"))
-    panel = page.get_by_role("complementary")
+    panel = panel_of(page, "Train model")
     expect(panel.get_by_role("heading", name="Train model")).to_be_visible()
     panel.get_by_role("tab", name=re.compile("Job")).click()
     expect(panel.get_by_text("Completed").first).to_be_visible()
@@ -72,9 +78,10 @@ def test_the_table_has_every_state_with_its_bar(page: Page, deployed: str) -> No
 
 def test_events_are_filtered_and_opened(page: Page, deployed: str) -> None:
     open_execution(page, deployed, view="events")
-    expect(page.get_by_text("ExecutionStarted").first).to_be_visible()
+    started = page.get_by_role("button", name="1 ExecutionStarted")
+    expect(started).to_be_visible()
     page.get_by_role("searchbox").fill("TaskSubmitted")
-    expect(page.get_by_text("ExecutionStarted")).to_have_count(0)
+    expect(started).to_have_count(0)
     page.get_by_role("button", name=re.compile("TaskSubmitted")).first.click()
     expect(page.get_by_text("resourceType").first).to_be_visible()
 
@@ -89,7 +96,7 @@ def test_a_failed_state_says_why(page: Page, site: Site, project: Any) -> None:
     expect(why).to_contain_text("ValueError: column bmi of row 17 is not a number")
     expect(node(page, "Train model")).to_have_accessible_name(re.compile("failed|caught"))
     why.get_by_role("button", name="Train model").click()
-    panel = page.get_by_role("complementary")
+    panel = panel_of(page, "Train model")
     panel.get_by_role("tab", name=re.compile("Attempts|Error")).click()
     expect(panel).to_contain_text("column bmi of row 17 is not a number")
     expect(node(page, "Roll back")).to_have_accessible_name(re.compile("succeeded"))
@@ -107,27 +114,21 @@ def test_a_rejected_run_says_what_it_fell_short_of(page: Page, site: Site, proje
     expect(node(page, "Create model")).to_have_accessible_name(re.compile("not reached"))
 
 
-def test_a_failed_run_is_redriven_from_where_it_failed(page: Page, site: Site, cloud: Any, start: Start) -> None:
-    definition = {
-        "StartAt": "Look for the flag",
-        "States": {
-            "Look for the flag": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::aws-sdk:s3:headObject",
-                "Parameters": {"Bucket": site.outputs["ArtifactBucketName"], "Key": "published/browser-flag"},
-                "ResultPath": None,
-                "End": True,
-            }
-        },
-    }
-    arn = start("browser-redrive", definition)
-    open_execution(page, arn)
-    expect(page.get_by_role("region", name="Why it failed")).to_be_visible()
-    site.client("s3").put_object(Bucket=site.outputs["ArtifactBucketName"], Key="published/browser-flag", Body=b"")
-    page.get_by_role("button", name="Redrive").click()
-    expect(page.get_by_role("status").filter(has_text="Succeeded")).to_be_visible()
+def test_a_failed_run_is_redriven_to_its_deployment(page: Page, site: Site, project: Any) -> None:
+    bucket, key = site.outputs["DataBucketName"], "switches/browser"
+    switched = script(project, "inference.py") + SWITCHED.format(bucket=bucket, key=key)
+    add_recipe(project, "browser-switched", scripts={"inference.py": switched})
+    site.publish(project, "browser-switched")
+    execution = site.start("browser-switched", "browser-redriven")
+    assert execution.wait()["status"] == "FAILED"
+    open_execution(page, execution.arn)
+    expect(page.get_by_role("region", name="Why it failed")).to_contain_text("the switch is off")
+    site.client("s3").put_object(Bucket=bucket, Key=key, Body=b"on")
+    page.get_by_role("button", name="Redrive", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="Succeeded")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Redriven once")).to_be_visible()
-    expect(node(page, "Look for the flag")).to_have_accessible_name(re.compile("succeeded"))
+    expect(node(page, "Smoke test")).to_have_accessible_name(re.compile("succeeded"))
+    expect(page.get_by_role("region", name="Why it failed")).to_have_count(0)
 
 
 def test_an_execution_is_stopped_after_a_question(page: Page, start: Start) -> None:
@@ -174,7 +175,7 @@ def test_hostile_strings_stay_text(page: Page, start: Start) -> None:
         assert page.locator("img").count() == 0
     open_execution(page, arn)
     node(page, machines.HOSTILE).click()
-    panel = page.get_by_role("complementary")
+    panel = panel_of(page, machines.HOSTILE)
     for tab in panel.get_by_role("tab").all():
         tab.click()
         assert page.locator("img").count() == 0
@@ -195,7 +196,7 @@ def test_a_report_opens_without_a_server(page: Page, deployed: str, tmp_path: An
     page.goto(path.as_uri())
     expect(page.get_by_role("heading", level=1, name="browser-deployed")).to_be_visible()
     node(page, "Train model").click()
-    panel = page.get_by_role("complementary")
+    panel = panel_of(page, "Train model")
     panel.get_by_role("tab", name=re.compile("Log")).click()
     expect(panel.get_by_text(re.compile("validation rmse=")).first).to_be_visible()
 
