@@ -27,7 +27,7 @@ export interface Pane {
 const MARGIN = 20;
 const LARGEST = 2;
 /** Below this nothing can be read: a graph that large opens at its first state instead. */
-const READABLE = 0.42;
+const READABLE = 0.38;
 
 /** Whether all of the content can be seen at once and still be read. */
 export function firstScale(

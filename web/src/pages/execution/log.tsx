@@ -40,15 +40,17 @@ export function LogView({ source, visit }: { source: ExecutionSource; visit: Vis
       {data.problem ? <p class="note">{data.problem}</p> : null}
       {data.is_cut ? <p class="note">Older lines are left out.</p> : null}
       {lines.length > 0 ? (
-        <VirtualList
-          class="log-lines"
-          label="Log"
-          role="log"
-          count={lines.length}
-          rowHeight={20}
-          followEnd={data.is_live && follows}
-          row={(place) => <Line line={lines[place]} />}
-        />
+        <div class="log-box" style={{ height: `min(${heightOf(lines)}px, max(16rem, 100vh - 32rem))` }}>
+          <VirtualList
+            class="log-lines"
+            label="Log"
+            role="log"
+            count={lines.length}
+            rowHeight={ROW}
+            followEnd={data.is_live && follows}
+            row={(place) => <Line line={lines[place]} />}
+          />
+        </div>
       ) : data.problem ? null : (
         <Empty title={text ? "No line is like that" : "Nothing was logged"}>
           {!text && data.is_live ? <p>Lines appear here as they come.</p> : null}
@@ -62,6 +64,14 @@ export function LogView({ source, visit }: { source: ExecutionSource; visit: Vis
 export function findLines(lines: readonly LogLine[], text: string): readonly LogLine[] {
   const wanted = text.trim().toLowerCase();
   return wanted ? lines.filter((line) => line.text.toLowerCase().includes(wanted)) : lines;
+}
+
+const ROW = 20;
+
+/** About how high a few lines are: no higher than they need. */
+function heightOf(lines: readonly LogLine[]): number {
+  const rows = lines.slice(0, 60).reduce((sum, line) => sum + Math.ceil((line.text.length + 14) / 48), 0);
+  return rows * ROW + 12;
 }
 
 function Line({ line }: { line: LogLine | undefined }) {

@@ -1,8 +1,9 @@
 import { useMemo } from "preact/hooks";
+import { Link } from "wouter-preact";
 import type { Execution } from "../../api/types";
 import { chooseFrom, GraphView, indexVisits, readGraph, runView, type GraphNode } from "../../graph";
 import { paths } from "../../paths";
-import { Duration, ErrorBox, Loading, PageHeader, StatusMark, Tabs, Time } from "../../ui";
+import { Duration, Empty, ErrorBox, Loading, PageHeader, StatusMark, Tabs, Time } from "../../ui";
 import { Actions } from "./actions";
 import { Events } from "./events";
 import { Failure } from "./failure";
@@ -26,7 +27,15 @@ export function ExecutionView({ source }: { source: ExecutionSource }) {
   return (
     <>
       <PageHeader title={name} tabTitle="Execution" crumbs={CRUMBS} />
-      {problem ? <ErrorBox problem={problem} /> : <Loading what="Reading the history" />}
+      {problem === null ? <Loading what="Reading the history" /> : null}
+      {problem?.status === 404 ? (
+        <Empty title="There is no such execution">
+          <p>
+            {problem.detail}. See <Link href={paths.executions}>all executions</Link>.
+          </p>
+        </Empty>
+      ) : null}
+      {problem && problem.status !== 404 ? <ErrorBox problem={problem} /> : null}
     </>
   );
 }

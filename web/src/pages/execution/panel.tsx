@@ -53,12 +53,7 @@ export function StatePanel({ source, visit, visits, onSelect }: StatePanelProps)
           <span class="mono wrap">{detail.data.map_run}</span>
         </p>
       ) : null}
-      {visit.error ? (
-        <div class={`state-error${visit.status === "CAUGHT" ? " is-caught" : ""}`}>
-          <code>{visit.error}</code>
-          {visit.reason ? <p>{visit.reason}</p> : null}
-        </div>
-      ) : null}
+      <StateError visit={visit} />
       <Tabs
         label="State"
         tabs={tabs}
@@ -150,6 +145,20 @@ function PanelFrame({ title, mark, facts, onClose, children }: PanelFrameProps) 
       </header>
       {children}
     </section>
+  );
+}
+
+/** Why its last failed attempt failed; red only where that was the end of it. */
+function StateError({ visit }: { visit: Visit }) {
+  if (!visit.error) return null;
+  const isEnd = visit.status === "FAILED" || visit.status === "TIMED_OUT";
+  const goesOn = ["SUCCEEDED", "RUNNING", "RETRYING"].includes(visit.status);
+  return (
+    <div class={`state-error${isEnd ? "" : " is-caught"}`}>
+      {goesOn ? <p>An attempt before failed:</p> : null}
+      <code>{visit.error}</code>
+      {visit.reason ? <p>{visit.reason}</p> : null}
+    </div>
   );
 }
 
