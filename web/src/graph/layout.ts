@@ -118,8 +118,8 @@ export const TIMED: ReadonlySet<string> = new Set(["Task", "Wait", "Parallel", "
 function measure(node: GraphNode, options: LayoutOptions): Size {
   if (node.type === "Start" || node.type === "End") return { width: 64, height: SIZES.marker, inside: [] };
   // Wide enough for its name, and for a status with a duration below it.
-  const longest = Math.max(node.name.length * 7.8, node.detail.length * 5.9, TIMED.has(node.type) ? 112 : 74);
-  const width = Math.round(Math.min(260, longest + 58));
+  const longest = Math.max(node.name.length * 7.5, node.detail.length * 5.9, TIMED.has(node.type) ? 112 : 74);
+  const width = Math.round(Math.min(250, longest + 56));
   if (node.regions.length === 0) return { width, height: SIZES.node, inside: [] };
   const inside = node.regions.map((region) => layoutRegion(region, options));
   const strip = node.type === "Map" && options.strips ? SIZES.strip : 0;
@@ -217,7 +217,7 @@ function handlersRight(edges: readonly GraphEdge[]): { left: string; right: stri
 
 /** How wide a label is drawn; long ones are cut there. */
 export function labelWidth(label: string): number {
-  return Math.min(200, label.length * 6 + 14);
+  return Math.min(180, label.length * 6 + 12);
 }
 
 /** Beside the states that lead there, as far as the column has room. */

@@ -103,8 +103,8 @@ function makeParts(
     const y = height / 3 - at.y * k;
     put(x, Math.min(MARGIN, y), k);
   };
-  const show = (area: Area): void => {
-    if (!viewport.current) return;
+  const show = (area: Area): boolean => {
+    if (!viewport.current) return false;
     const { width, height } = view();
     const { x, y, k } = zoomTransform(viewport.current);
     const move = (start: number, length: number, room: number): number => {
@@ -114,7 +114,9 @@ function makeParts(
     };
     const dx = move(area.x * k + x, area.width * k, width);
     const dy = move(area.y * k + y, Math.min(area.height, 80) * k, height);
-    if (dx !== 0 || dy !== 0) put(x + dx, y + dy, k);
+    if (dx === 0 && dy === 0) return false;
+    put(x + dx, y + dy, k);
+    return true;
   };
   const attach = (): (() => void) | undefined => {
     const node = viewport.current;
@@ -165,7 +167,9 @@ function makeParts(
         const { x, y, k } = zoomTransform(viewport.current);
         put(x + dx, y + dy, k);
       }),
-      show: touch(show),
+      show: (area: Area) => {
+        if (show(area)) isTouched.current = true;
+      },
       follow: (area: Area) => {
         if (!isTouched.current) show(area);
       },

@@ -43,7 +43,7 @@ function AttemptCard({ attempt }: { attempt: Attempt }) {
         <details class="cause">
           <summary>Cause, as Step Functions has it</summary>
           <CopyButton text={cause} />
-          <pre>{cause}</pre>
+          <pre tabIndex={0}>{cause}</pre>
         </details>
       ) : null}
       {error || reason ? null : <p class="muted">{own === "RUNNING" ? "It runs now." : "No error."}</p>}

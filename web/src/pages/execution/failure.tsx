@@ -17,7 +17,7 @@ export function Failure({ execution, failed, onOpen }: FailureProps) {
     return (
       <section class="verdict verdict-caught" aria-label="Why the model was rejected">
         <p class="verdict-title">Rejected</p>
-        <ul class="verdict-reasons">
+        <ul class="verdict-reasons" tabIndex={0}>
           {reasons.map((reason) => (
             <li key={reason}>{reason}</li>
           ))}
@@ -46,7 +46,9 @@ export function Failure({ execution, failed, onOpen }: FailureProps) {
         </p>
         {error ? <code class="verdict-error">{error}</code> : null}
       </div>
-      <p class="verdict-reason">{reason}</p>
+      <p class="verdict-reason" tabIndex={0}>
+        {reason}
+      </p>
       <Traceback lines={traceback} />
     </section>
   );

@@ -181,7 +181,8 @@ function About({ execution: { row } }: { execution: Execution }) {
         Started <Time at={row.started_at} />
       </span>
       <span>
-        Took <Duration seconds={row.seconds} since={row.status === "RUNNING" ? row.started_at : null} />
+        {row.status === "RUNNING" ? "Running for " : "Took "}
+        <Duration seconds={row.seconds} since={row.status === "RUNNING" ? row.started_at : null} />
       </span>
       {row.redrives > 0 ? (
         <span>Redriven {row.redrives === 1 ? "once" : `${row.redrives} times`}</span>

@@ -8,7 +8,7 @@ export function Traceback({ lines }: { lines: readonly string[] }) {
   if (lines.length === 0) return null;
   const shown = all ? lines : lines.slice(-SHOWN);
   return (
-    <div class="traceback">
+    <div class="traceback" tabIndex={0} role="group" aria-label="Traceback">
       {lines.length > SHOWN ? (
         <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? "Show the last lines only" : `Show ${lines.length - SHOWN} lines before`}
