@@ -77,9 +77,8 @@ class _Reader:
             self._workflow(arn, self._context.explorer.title(arn), of_it, is_past=arn not in machines)
             for arn, of_it in executions.items()
         ]
-        return Workflows(
-            workflows=sorted(workflows, key=lambda workflow: (workflow.is_past, workflow.title.casefold()))
-        )
+        # The cloud's own are in its template's order.
+        return Workflows(workflows=sorted(workflows, key=lambda workflow: workflow.is_past))
 
     def _workflow(self, arn: str, title: str, executions: list[KnownExecution], *, is_past: bool) -> Workflow:
         counts = Counter(execution.status for execution in executions)

@@ -36,7 +36,8 @@ def recipe_form(recipe: Recipe) -> dict[str, Any]:
         for step in path[:-1]:
             schema, value = _resolve(schema, whole)["properties"][step], value[step]
             own = {"type": "object", "additionalProperties": False, "properties": {}}
-            section = section["properties"].setdefault(step, {**own, **_describe(schema)})
+            description = _describe(_resolve(schema, whole)) | _describe(schema)
+            section = section["properties"].setdefault(step, own | description)
         last = path[-1]
         section["properties"][last] = _with_defaults(_resolve(schema, whole)["properties"][last], value[last], whole)
     return form

@@ -289,7 +289,7 @@ def test_a_workflow_tells_how_its_executions_have_gone(account: Account, browser
     account.definitions[OTHER] = "{"
     list_all(browser)
 
-    clean_up, train = browser.get("/api/workflows").json()["workflows"]
+    train, clean_up = browser.get("/api/workflows").json()["workflows"]
 
     assert (train["title"], train["total"], train["running"]) == ("TrainAndDeploy", 41, 1)
     assert (train["success_rate"], train["median_seconds"]) == (0.75, 90.0)
