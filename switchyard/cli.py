@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import console, events, faults, iam, logs, redrive
+from switchyard.commands import console, events, faults, iam, logs, redrive, report
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -262,6 +262,7 @@ app.add_typer(events.app, name="events")
 
 
 app.command("logs", epilog=logs.EPILOG)(logs.logs)
+app.command("report", epilog=report.EPILOG)(report.report)
 
 
 @app.command(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from switchyard import launcher
-from switchyard.commands.shared import console_for, examples, find_project, target_of
+from switchyard.commands.shared import console_for, examples, find_project, target_of, with_options
 from switchyard.errors import UsageError
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
-    from switchyard.aws.target import Target
 
 EPILOG = examples(
     "switchyard console",
@@ -49,7 +47,7 @@ def console(
     from switchyard.console.listening import listen, noted
     from switchyard.console.opening import open_browser
 
-    target = _with_options(target_of(context), profile, region)
+    target = with_options(target_of(context), profile, region)
     home = None if target.aws else launcher.find_home()
     cloud = connect(target)
     if target.aws and cloud is not None:
@@ -75,15 +73,6 @@ def console(
         console_for(False).print("\nThe console is closed.")
     finally:
         server.stop()
-
-
-def _with_options(target: Target, profile: str | None, region: str | None) -> Target:
-    return replace(
-        target,
-        aws=target.aws or profile is not None,
-        profile=profile or target.profile,
-        region=region or target.region,
-    )
 
 
 def _check_account(cloud: Cloud) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,6 +44,16 @@ def target_of(context: typer.Context) -> Target:
     """Give what the options before the command say of the cloud to speak to."""
     target: Target = context.obj
     return target
+
+
+def with_options(target: Target, profile: str | None, region: str | None) -> Target:
+    """Add what the options after the command say of the cloud to speak to."""
+    return replace(
+        target,
+        aws=target.aws or profile is not None,
+        profile=profile or target.profile,
+        region=region or target.region,
+    )
 
 
 def connect(target: Target, *, or_none: bool = False) -> Any:

@@ -14,6 +14,7 @@ from switchyard.console import (
     execution,
     listing,
     models,
+    report,
     target,
     workflows,
 )
@@ -49,6 +50,7 @@ AREAS: tuple[Area, ...] = (
     models,
     actions,
     execution,
+    report,
     endpoints,
 )
 

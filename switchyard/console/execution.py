@@ -89,8 +89,10 @@ def _reader(execution: OpenedExecution, visit: int) -> StateReader:
 
 def _history(execution: OpenedExecution) -> Response:
     with execution.lock:
-        events = [event_document(execution.builder, number) for number in execution.builder.events]
-    return attachment(f"{execution.row.name}-history.json", json.dumps({"events": events}), "application/json")
+        events = list(execution.builder.events.values())
+    # All but ASCII is escaped, so that also half of a surrogate pair can be encoded.
+    content = json.dumps({"events": events}, default=lambda value: value.isoformat())
+    return attachment(f"{execution.row.name}-history.json", content, "application/json")
 
 
 class _ExecutionFeed:

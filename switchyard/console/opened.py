@@ -30,6 +30,7 @@ _MAX_CHARACTERS = 128 * 1024 * 1024
 _MAX_OPENED = 100
 _MAX_READERS = 20
 _EVENT_CHARACTERS = 600
+_LONG = ("input", "output", "parameters", "cause")
 # How old what is known may be when somebody asks; AWS counts requests.
 _LOCAL_AGE, _AWS_AGE = 0.1, 2.0
 # An ended execution's history may take a while to be complete on AWS; after that, it breaks off.
@@ -237,5 +238,9 @@ class OpenedExecutions:
 
 
 def _characters(event: Mapping[str, Any]) -> int:
-    details = next((value for value in event.values() if isinstance(value, dict)), {})
-    return _EVENT_CHARACTERS + sum(len(text) for text in details.values() if isinstance(text, str))
+    count = _EVENT_CHARACTERS
+    for details in event.values():
+        if isinstance(details, dict):
+            texts = (details.get(key) for key in _LONG)
+            count += sum(len(text) for text in texts if isinstance(text, str))
+    return count

@@ -5,6 +5,7 @@ Whoever wrote an input, a cause or a log line may have put anything into it.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 from typing import Any
@@ -34,11 +35,9 @@ def plain_text(text: Any) -> str:
 def plain_document(value: Any, depth: int = 0) -> Any:
     """Give a JSON document that can be encoded; what is nested too deep is left out, times are ISO 8601."""
     if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
+        return value if not isinstance(value, float) or math.isfinite(value) else None
     if not isinstance(value, (dict, list, tuple)):
-        return plain_text(value)
+        return value.isoformat() if isinstance(value, datetime) else plain_text(value)
     if depth >= _DEEPEST:
         return _TOO_DEEP
     if isinstance(value, dict):

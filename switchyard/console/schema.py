@@ -12,12 +12,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
+from pydantic_core import PydanticSerializationError
+
+from switchyard.console.plain import plain_document
 
 
 class Model(BaseModel):
     """A shape whose fields are all there, and no others."""
 
     model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+
+    def model_dump_json(self, **options: Any) -> str:
+        """Write it as JSON, also when a text in it cannot be encoded (half of a surrogate pair)."""
+        try:
+            return super().model_dump_json(**options)
+        except PydanticSerializationError:
+            return json.dumps(plain_document(self.model_dump()), allow_nan=False)
 
 
 class ExecutionStatus(StrEnum):

@@ -8,6 +8,7 @@ import pytest
 
 from switchyard.console.metric_lines import TooSlowError, find_metrics
 from switchyard.console.plain import plain_document, plain_line, plain_text
+from switchyard.console.schema import CostItem
 from switchyard.console.state_logs import Calls, Entry, log_lines, of_calls
 
 A, B, C = (letter * 8 + "-0000-0000-0000-" + letter * 12 for letter in "abc")
@@ -133,8 +134,10 @@ def test_documents_that_cannot_be_encoded_are_made_so() -> None:
     deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
-    document = plain_document({"a\ud800": ["\udfff", 1, None, True], "deep": deep})
-    assert document["a?"] == ["?", 1, None, True]
+    document = plain_document({"a\ud800": ["\udfff", 1, None, True, float("nan")], "deep": deep})
+    assert document["a?"] == ["?", 1, None, True, None]
+    item = CostItem(what="half \ud800", basis="", usd=float("inf"))
+    assert json.loads(item.model_dump_json())["what"] == "half ?"
     assert "nested too deep" in json.dumps(document)
     assert plain_text(3) == "3"
 
