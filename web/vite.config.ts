@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import preact from "@preact/preset-vite";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
@@ -19,6 +20,9 @@ const waitForScript: Plugin = {
 export default defineConfig({
   plugins: [preact({ devToolsEnabled: false, prefreshEnabled: false }), waitForScript],
   base: "/static/",
+  resolve: {
+    alias: { "d3-transition": fileURLToPath(new URL("src/graph/noTransitions.ts", import.meta.url)) },
+  },
   build: {
     outDir: "../switchyard/console/static",
     emptyOutDir: true,
