@@ -197,13 +197,14 @@ class OpenedExecutions:
             known = self._opened.get(arn) or self._alive.get(arn)
         failure: Exception | None = None
         if cloud is not None and ":execution:" in arn:
+            # A past run stays as it was read, while the cloud is asked whether it has an execution of that ARN.
+            current = known if known is not None and known.source.cloud is cloud else None
             try:
-                if known is None or known.source.cloud is not cloud:
-                    known = OpenedExecution(arn, CloudSource(cloud, arn), self._title)
-                known.refresh(max_age)
-                return self._keep(known)
+                current = current or OpenedExecution(arn, CloudSource(cloud, arn), self._title)
+                current.refresh(max_age)
+                return self._keep(current)
             except UnknownExecutionError:
-                known = None
+                known = None if known is current else known
             except BotoCoreError as error:
                 failure = error  # the cloud is away: what is left of the execution can be read without it
         saved = self._past.find(arn)

@@ -319,6 +319,25 @@ def test_a_past_run_is_shown_as_it_was(console: Browser, past: Browser, deployed
         assert next(messages)["data"] == now
 
 
+def test_a_past_run_is_read_once_also_beside_a_cloud(console: Browser, site: Site, deployed: Execution) -> None:
+    home_with_runs(
+        site.home,
+        {
+            "read-once": {
+                "execution.json": describe("read-once"),
+                "history.json": {"events": recorded("training_failed")},
+                "definition.json": recorded_definition("training_failed"),
+            }
+        },
+    )
+    page = page_of(console, arn_of("read-once"))
+    assert page["row"]["is_past"]
+    (site.home / "runs" / "read-once" / "history.json").unlink()
+    event = console.get("/api/execution/event", arn=arn_of("read-once"), id=1)
+    assert [event.status, event.json()["event"]["type"]] == [200, "ExecutionStarted"]
+    shutil.rmtree(site.home / "runs" / "read-once")
+
+
 def test_a_past_run_that_failed_cannot_be_redriven(past: Browser, failed: Execution) -> None:
     page = page_of(past, failed.arn)
     assert [page["can_redrive"], page["can_stop"]] == [False, False]
