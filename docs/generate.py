@@ -1,4 +1,4 @@
-"""Writes docs/command-line.md from the command line's own help: ``python docs/generate.py``."""
+"""Writes the pages that are made from the code, with ``python docs/generate.py``: command-line.md, compatibility.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import compatibility
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -41,3 +42,4 @@ def _section(command: list[str]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    compatibility.PAGE.write_text(compatibility.page())

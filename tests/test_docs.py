@@ -25,10 +25,11 @@ def commands(program: str) -> list[str]:
     return sorted(set(found))
 
 
-def test_the_command_line_s_page_is_what_help_says() -> None:
-    code = "import sys; sys.path.insert(0, 'docs'); import generate; print(generate.page(), end='')"
+@pytest.mark.parametrize(("module", "page"), [("generate", "command-line.md"), ("compatibility", "compatibility.md")])
+def test_a_page_that_is_made_from_the_code_is_what_the_code_says(module: str, page: str) -> None:
+    code = f"import sys; sys.path.insert(0, 'docs'); import {module}; print({module}.page(), end='')"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert printed.stdout == (ROOT / "docs" / "command-line.md").read_text(), "run `make docs`"
+    assert printed.stdout == (ROOT / "docs" / page).read_text(), "run `make docs`"
 
 
 @pytest.mark.parametrize("line", commands("switchyard"))

@@ -169,8 +169,8 @@ class Provisioner:
         return Created(created, {"Arn": created, "Name": name}.__getitem__)
 
     def _by_moto(self, logical_id: str, kind: str, properties: dict[str, Any]) -> Created:
-        # Functions run here, so what moto would tie to its own cannot work.
-        model = None if kind.startswith("AWS::Lambda::") else _moto_model(kind)
+        # Functions, models and endpoints are here, so what moto would make of them nobody would find.
+        model = None if kind.startswith(("AWS::Lambda::", "AWS::SageMaker::")) else _moto_model(kind)
         if model is None:
             raise UnsupportedTypeError(kind)
         name = properties.get(model.cloudformation_name_type() or "") or self._generated(logical_id)

@@ -97,23 +97,26 @@ class Router:
             body = await read_body(receive)
             reply = await self._in_thread(self._lambda.answer, scope["method"], request.path, headers, body)
             await respond(send, reply.status, reply.body, reply.headers)
-        elif _is_sagemaker(headers):
-            await self._answer_sagemaker(headers, receive, send)
+        elif _is_sagemaker(headers) or request.service.startswith("sagemaker"):
+            await self._answer_sagemaker(request, receive, send)
         elif request.service == "cloudformation":
             await self._answer_cloudformation(scope, receive, send)
         else:
             await self._moto(scope, receive, send)
 
     async def _invoke(self, endpoint: str, how: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        body = await read_body(receive, runtime.LARGEST_BODY)
         if operation := _NOT_INVOKED.get(how):
-            status, answered, content = error_body(NotRunError(operation))
-            await respond(send, status, content, answered)
+            await _refuse(operation, receive, send)
             return
+        body = await read_body(receive, runtime.LARGEST_BODY)
         answer = await runtime.invoke(self._sagemaker, endpoint, headers, body)
         await respond(send, answer.status, answer.body, answer.headers)
 
-    async def _answer_sagemaker(self, headers: dict[str, str], receive: Receive, send: Send) -> None:
+    async def _answer_sagemaker(self, request: Request, receive: Receive, send: Send) -> None:
+        headers = request.headers
+        if not _is_sagemaker(headers):  # its feature store, its metrics, its edge devices ...
+            await _refuse(f"{request.method} {request.path}", receive, send)
+            return
         operation = headers["x-amz-target"].partition(".")[2]
         body = await read_body(receive)
         patience = WAITERS_PATIENCE_SECONDS if _is_waiter(headers) else 0
@@ -207,6 +210,13 @@ def _answered_by(path: str, headers: dict[str, str]) -> str:
 
 def _is_sagemaker(headers: dict[str, str]) -> bool:
     return headers.get("x-amz-target", "").startswith("SageMaker.")
+
+
+async def _refuse(what: str, receive: Receive, send: Send) -> None:
+    """Answer that something of SageMaker's is not run, in the REST protocol."""
+    await read_body(receive, 0)
+    status, headers, body = error_body(NotRunError(what))
+    await respond(send, status, body, headers)
 
 
 def _is_waiter(headers: dict[str, str]) -> bool:

@@ -16,6 +16,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud with this folder's template; at its end nothing of it may be left."""
     home = tmp_path_factory.mktemp("home")
     arguments = ("--stack", "trial", "--parameter", "Greeting=Good day", "--time-scale", "0.01")
+    # Of instance types that no other test uses.
+    for use, quota in (("training job", 1), ("processing job", 0), ("transform job", 0), ("endpoint", 1)):
+        arguments += ("--quota", f"ml.c4.xlarge for {use} usage={quota}")
     cloud = LocalCloud(home, HERE / "template.yaml", *arguments, "--warm", "scikit-learn")
     try:
         assert "endpoint_url" in cloud.state, cloud.state

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -295,6 +296,42 @@ def test_a_deleted_endpoint_serves_no_more_and_its_server_is_gone(cloud: LocalCl
         invoke(cloud, name, "x")
     wait_until(lambda: not is_alive(pid), 5)
     wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")), 5)
+
+
+def test_weights_and_counts_are_changed_while_it_serves_and_kept_when_that_is_asked_for(
+    cloud: LocalCloud, name: str
+) -> None:
+    client = cloud.client("sagemaker")
+    for word in ("one", "two"):
+        create_model(cloud, f"{name}-{word}", say(word))
+    create_config(cloud, name, variant(f"{name}-one", "one"), variant(f"{name}-two", "two"))
+    client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    settled_endpoint(cloud, name)
+
+    def change(**desired: Any) -> None:
+        client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[desired])
+
+    def now() -> dict[str, tuple[float, int]]:
+        variants = settled_endpoint(cloud, name)["ProductionVariants"]
+        return {each["VariantName"]: (each["CurrentWeight"], each["DesiredInstanceCount"]) for each in variants}
+
+    change(VariantName="one", DesiredWeight=0.0, DesiredInstanceCount=3)
+    assert now() == {"one": (0.0, 3), "two": (1.0, 1)}
+    assert {words(invoke(cloud, name, "x"))[0] for _ in range(20)} == {"two"}
+    client.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=name,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredInstanceCount"}],
+    )
+    assert now() == {"one": (0.0, 1), "two": (1.0, 1)}
+    client.update_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert now() == {"one": (1.0, 1), "two": (1.0, 1)}
+    with pytest.raises(ClientError, match=r'"three" is/are not present within endpoint configuration'):
+        change(VariantName="three", DesiredWeight=1.0)
+    with pytest.raises(ClientError, match="ServerlessUpdateConfig is not run"):
+        change(VariantName="one", ServerlessUpdateConfig={"MaxConcurrency": 1})
+    client.delete_endpoint(EndpointName=name)
 
 
 def test_weights_share_the_requests_out(cloud: LocalCloud, name: str) -> None:

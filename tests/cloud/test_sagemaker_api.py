@@ -79,19 +79,6 @@ def test_a_token_that_the_cloud_did_not_give_is_refused(cloud: LocalCloud) -> No
         cloud.client("sagemaker").list_training_jobs(NextToken="bm90IGEgbnVtYmVy")
 
 
-def test_tags_are_kept_changed_and_taken_away(cloud: LocalCloud, name: str) -> None:
-    client = cloud.client("sagemaker")
-    arn = start_training(cloud, name, "pass", Tags=[{"Key": "team", "Value": "red"}])
-    client.add_tags(ResourceArn=arn, Tags=[{"Key": "cost", "Value": "7"}, {"Key": "team", "Value": "blue"}])
-    assert client.list_tags(ResourceArn=arn)["Tags"] == [
-        {"Key": "team", "Value": "blue"},
-        {"Key": "cost", "Value": "7"},
-    ]
-    client.delete_tags(ResourceArn=arn, TagKeys=["team", "never"])
-    assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "cost", "Value": "7"}]
-    assert "Tags" not in ended_training(cloud, name)  # as on AWS, only ListTags tells them
-
-
 def refused(cloud: LocalCloud, name: str, **changes: Any) -> str:
     """Start a training job that is refused, and return the reason."""
     with pytest.raises(ClientError) as error:
@@ -189,20 +176,6 @@ def test_a_field_that_does_not_exist_is_named(cloud: LocalCloud) -> None:
     _, answer = post(cloud, "DescribeTrainingJob", b'{"TrainingJobName": "n", "Verbose": true}')
     assert answer["message"] == (
         "1 validation error detected: Unknown parameter 'verbose', must be one of: TrainingJobName"
-    )
-
-
-def test_what_is_not_run_here_is_refused_rather_than_pretended(cloud: LocalCloud) -> None:
-    with pytest.raises(ClientError, match="CreateNotebookInstance is not run by the local cloud") as error:
-        cloud.client("sagemaker").create_notebook_instance(NotebookInstanceName="n")
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-
-
-def test_operations_that_only_store_something_work_too(cloud: LocalCloud, name: str) -> None:
-    client = cloud.client("sagemaker")
-    client.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="all of them")
-    assert client.describe_model_package_group(ModelPackageGroupName=name)["ModelPackageGroupDescription"] == (
-        "all of them"
     )
 
 

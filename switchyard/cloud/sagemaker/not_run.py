@@ -27,6 +27,7 @@ _NOT_RUN = {
         "DeploymentConfig.RollingUpdatePolicy",
     ),
     "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.*.ServerlessUpdateConfig",),
+    "CreateTrainingJob": ("DebugRuleConfigurations", "ServerlessJobConfig"),
     "CreateProcessingJob": (
         "ProcessingInputs.*.DatasetDefinition",
         "ProcessingOutputConfig.Outputs.*.FeatureStoreOutput",

@@ -11,9 +11,6 @@ from typing import Any
 from switchyard.cloud.sagemaker.container import OPT_ML
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
 
-# Members that would start work which nothing here does.
-_NOT_RUN = ("DebugRuleConfigurations", "ServerlessJobConfig")
-
 
 def check(request: dict[str, Any]) -> None:
     """Refuse a request whose members contradict each other, or that asks for what is not run here.
@@ -25,9 +22,6 @@ def check(request: dict[str, Any]) -> None:
     NotRunError
         SageMaker would run it; the local cloud cannot.
     """
-    for name in _NOT_RUN:
-        if request.get(name):
-            raise _not_run(name)
     _check_spot(request)
     for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         _check_pattern(definition)
