@@ -118,16 +118,20 @@ class OpenedExecution:
             self._looked_at = time.monotonic()
 
     def _read_events(self) -> None:
-        if self._tries >= _MAX_TRIES:
+        builder, has_tried = self.builder, self._tries >= _MAX_TRIES
+        if has_tried and self.is_over:
             return
-        tree = self.builder.tree
-        added = self.builder.add(self.source.events_after(self.builder.last))
+        tree = builder.tree
+        # An event that is missing may still come, for a while: histories are eventually consistent.
+        added = builder.add(self.source.events_after(builder.last if has_tried else builder.known_up_to))
         if self.builder.last == 0:
             self.problem = self.source.problem()
         if not added:
-            self._tries += self._known is not None and self.is_over
+            has_all = builder.last == builder.known_up_to and not (self._known is not None and self.is_over)
+            self._tries = 0 if has_all else self._tries + 1
             return
-        self._tries = 0
+        if builder.last == builder.known_up_to:
+            self._tries = 0
         self.revision += 1
         if self.builder.tree is not tree:
             self.editions += 1

@@ -206,7 +206,7 @@ class HistoryBuilder:
         self._progress: dict[int, _Progress] = {}
         self._root = _Place(Branch(0, self.tree.states))
         self._places: dict[int, _Place] = {0: self._root}
-        self._last = 0
+        self._last = self._known_up_to = 0
         self._has_ended = False
         self._now = _EPOCH
 
@@ -236,6 +236,8 @@ class HistoryBuilder:
         for number in sorted(fresh):
             self.events[number] = fresh[number]
             self._add(number, fresh[number])
+        while self._known_up_to + 1 in self.events:
+            self._known_up_to += 1
         return added
 
     def visit_of(self, event: int) -> int | None:
@@ -265,9 +267,14 @@ class HistoryBuilder:
         return self._last
 
     @property
+    def known_up_to(self) -> int:
+        """The id up to which no event is missing."""
+        return self._known_up_to
+
+    @property
     def is_complete(self) -> bool:
         """Whether no event is missing: none in between, and the last one tells of the execution's end."""
-        return self._has_ended and self._last == len(self.events)
+        return self._has_ended and self._last == self._known_up_to
 
     def take_changed(self) -> list[StateVisit]:
         """Give the visits that are new or have changed since this was last asked, in the order of their ids."""
