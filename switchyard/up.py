@@ -170,7 +170,7 @@ def _serving(cloud: Cloud, home: Path, project: Project | None, listener: Listen
     server = ConsoleServer(Context(Connection(cloud), home=home, project=project), listener)
     try:
         server.start()
-        with noted(home, listener):
+        with noted(home, listener, before_others=True):
             yield
     finally:
         server.stop()

@@ -102,10 +102,23 @@ def execution_path(arn: str) -> str:
 
 
 @contextlib.contextmanager
-def noted(home: Path, listener: Listener) -> Iterator[None]:
-    """Note in the state folder, for as long as it lasts, where the console is, so that other commands find it."""
+def noted(home: Path, listener: Listener, *, before_others: bool = False) -> Iterator[None]:
+    """Note in the state folder, for as long as it lasts, where the console is, so that other commands find it.
+
+    Parameters
+    ----------
+    home
+        The state folder.
+    listener
+        Where the console listens.
+    before_others
+        Whether it is noted in place of another one that still answers: it will last longer.
+    """
     note = home / _NOTE
     text = json.dumps({"url": listener.url, "pid": os.getpid()})
+    if not before_others and _target_of(_noted_url(home)) is not None:
+        yield
+        return
     note.write_text(text, encoding="utf-8")
     try:
         yield
@@ -130,11 +143,25 @@ def find_console(home: Path, cloud: str) -> str | None:
     str or None
         Its URL; None when there is none, or only what one that has died has left.
     """
+    url = _noted_url(home)
+    return url if _target_of(url) == cloud else None
+
+
+def _noted_url(home: Path) -> str | None:
     try:
-        url = str(json.loads((home / _NOTE).read_text(encoding="utf-8"))["url"])
-        address = urlsplit(url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=_ANSWER_SECONDS)
+        return str(json.loads((home / _NOTE).read_text(encoding="utf-8"))["url"])
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _target_of(url: str | None) -> str | None:
+    """Ask a console for the name of the cloud that it shows; None when none answers."""
+    try:
+        address = urlsplit(url or "")
+        if not address.hostname:
+            return None
+        connection = http.client.HTTPConnection(address.hostname, address.port or 80, timeout=_ANSWER_SECONDS)
+    except ValueError:
         return None
     try:
         connection.request("GET", "/api/target")
@@ -143,7 +170,8 @@ def find_console(home: Path, cloud: str) -> str | None:
         return None
     finally:
         connection.close()
-    return url if isinstance(target, dict) and target.get("name") == cloud else None
+    name = target.get("name") if isinstance(target, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _bind(host: str, port: int) -> socket.socket:
