@@ -18,6 +18,7 @@ from switchyard.console.known import described, listed
 from switchyard.console.pace import Pace
 from switchyard.console.problems import problem_of
 from switchyard.console.schema import ExecutionStatus
+from switchyard.launcher import probe
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
@@ -107,6 +108,7 @@ class Explorer:
         self._asked_at = 0.0
         self._problem: str | None = None
         self._was_away = False
+        self._pid: int | None = None
         self._stopped = threading.Event()
         self._is_stale = False
         self._work = threading.Condition()
@@ -240,7 +242,13 @@ class Explorer:
         """Begin anew when it is another cloud than before: a local one forgets everything when it ends."""
         is_other = cloud is not None and self._cloud is not None and cloud is not self._cloud
         is_back = cloud is not None and cloud.is_local and self._was_away and self._answers(cloud)
-        if is_other or is_back:
+        pid = self._pid_of(cloud) if cloud is not None and (is_back or cloud is not self._cloud) else self._pid
+        # The same process, when that can be told, has forgotten nothing while it was silent.
+        is_same = pid is not None and pid == self._pid
+        self._pid = pid
+        if is_back:
+            self._was_away = False
+        if (is_other or is_back) and not is_same:
             self._index.forget_cloud()
             with self._lock:
                 self._machines = {}
@@ -248,13 +256,17 @@ class Explorer:
                 self._first.clear()
                 self._rest.clear()
             self._machines_until = self._past_until = 0.0
-            self._was_away = False
         if cloud is not None and cloud is not self._cloud:
             with self._lock:
                 self._cloud = cloud
                 self._max_age = _LOCAL_MAX_AGE if cloud.is_local else _AWS_MAX_AGE
             self._list_pace = Pace(0, 1) if cloud.is_local else Pace(*_LIST_PACE)
             self._describe_pace = Pace(0, 1) if cloud.is_local else Pace(*_DESCRIBE_PACE)
+
+    @staticmethod
+    def _pid_of(cloud: Cloud) -> int | None:
+        health = probe(cloud.endpoint_url) if cloud.is_switchyard and cloud.endpoint_url else None
+        return (health or {}).get("pid")
 
     @staticmethod
     def _answers(cloud: Cloud) -> bool:

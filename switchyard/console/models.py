@@ -161,7 +161,7 @@ class ModelReader:
             When the recipe has not been run, or has no such run (404).
         """
         executions = [
-            execution for execution in self._executions(_SECONDS_FOR_ONE, recipe) if execution.recipe == recipe
+            execution for execution in self._executions(_SECONDS_FOR_ONE, recipe, run) if execution.recipe == recipe
         ]
         if not executions:
             raise RequestError(404, f"there is no run of a recipe {recipe[:80]!r}")
@@ -195,21 +195,23 @@ class ModelReader:
             problem=versions.problem,
         )
 
-    def _executions(self, seconds: float, recipe: str | None = None) -> list[KnownExecution]:
+    def _executions(self, seconds: float, recipe: str | None = None, run: str | None = None) -> list[KnownExecution]:
         """List the executions; just after the start, wait a little until it is known what they are of.
 
         Parameters
         ----------
         seconds
             For how long.
-        recipe
-            One run of it is enough.
+        recipe, run
+            One run of the recipe is enough, or this one.
         """
         self._context.explorer.refresh()
         until = time.monotonic() + seconds
         while True:
             executions = self._context.index.all()
-            is_enough = recipe is not None and any(each.recipe == recipe for each in executions)
+            is_enough = recipe is not None and any(
+                each.recipe == recipe and run in (None, each.arn) for each in executions
+            )
             if is_enough or all(each.is_described for each in executions) or time.monotonic() >= until:
                 return executions
             time.sleep(_LOOK_SECONDS)
