@@ -51,7 +51,7 @@ export const SIZES = {
   marker: 26,
   header: 40,
   /** The strip of a Map's items. */
-  strip: 116,
+  strip: 122,
   padding: 14,
   label: 18,
 } as const;
@@ -217,7 +217,7 @@ function handlersRight(edges: readonly GraphEdge[]): { left: string; right: stri
 
 /** How wide a label is drawn; long ones are cut there. */
 export function labelWidth(label: string): number {
-  return Math.min(180, label.length * 6 + 12);
+  return Math.min(190, label.length * 6.5 + 10);
 }
 
 /** Beside the states that lead there, as far as the column has room. */
