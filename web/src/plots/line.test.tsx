@@ -155,3 +155,16 @@ test("a plot whose values come later is as wide as its place", () => {
     vi.unstubAllGlobals();
   }
 });
+
+test("points that stand close are a line alone, but one without neighbours is still seen", () => {
+  const points = Array.from({ length: 200 }, (_, at) => ({ at: at * 10, value: at }));
+  const { container } = render(
+    <LinePlot
+      title="latency"
+      series={[{ name: "p50", points: [...points, { at: 9000, value: 5 }] }]}
+      gap={15}
+      window={[0, 9000]}
+    />,
+  );
+  expect(container.querySelectorAll(".plot-mark circle")).toHaveLength(1);
+});

@@ -45,6 +45,8 @@ export interface LinePlotProps {
   fromZero?: boolean | undefined;
   /** What the axis covers when the points do not say so themselves. */
   window?: [number, number] | undefined;
+  /** Whether a single line is named too. */
+  isNamed?: boolean | undefined;
   /** A line is broken where two points are further apart than this many seconds. */
   gap?: number | undefined;
   onOpen?: ((href: string) => void) | undefined;
@@ -53,12 +55,14 @@ export interface LinePlotProps {
 interface Placed extends LinePoint {
   series: number;
   place: number;
+  /** No line leads to it or away from it. */
+  isAlone: boolean;
   x: number;
   y: number;
 }
 
-// Beyond this many, marks would only blur the line.
-const MOST_MARKS = 80;
+// Closer together than this, in pixels, marks would only blur the line.
+const MARK_ROOM = 14;
 const STAR = symbol(symbolStar, 110)() ?? "";
 
 /** A plot of lines; each has a colour and a dash of its own. */
@@ -86,7 +90,7 @@ export function LinePlot(props: LinePlotProps) {
 
   return (
     <div class="plot">
-      {props.series.length > 1 && <Legend names={props.series.map((one) => one.name)} />}
+      {(props.series.length > 1 || props.isNamed) && <Legend names={props.series.map((one) => one.name)} />}
       <div
         class="plot-drawing"
         ref={ref}
@@ -116,8 +120,8 @@ export function LinePlot(props: LinePlotProps) {
           <g ref={group}>
             {points.map((point) => {
               const isActive = point.place === active.at;
-              if (!drawn.hasMarks && !isActive && !point.href && !point.mark) return null;
-              const mark = <Mark point={point} isActive={isActive} isSmall={places.length > MOST_MARKS} />;
+              if (!drawn.hasMarks && !isActive && !point.href && !point.isAlone) return null;
+              const mark = <Mark point={point} isActive={isActive} isSmall={!drawn.hasMarks} />;
               if (!point.href) return <g key={`${point.series}/${point.place}`}>{mark}</g>;
               const href = point.href;
               return (
@@ -229,26 +233,21 @@ function draw(props: LinePlotProps, width: number): Drawn {
   const points = all.map((point) => {
     const place = placeOf.get(point.at) ?? 0;
     const at = across === "order" ? place : across === "elapsed" ? point.at - start : point.at;
-    return { ...point, place, x: round(x.scale(at)), y: round(y.scale(point.value)) };
+    return { ...point, place, isAlone: false, x: round(x.scale(at)), y: round(y.scale(point.value)) };
   });
   points.sort((a, b) => a.place - b.place || a.series - b.series);
-  return {
-    box,
-    x,
-    y,
-    points,
-    places: times.map((time, place) =>
-      round(x.scale(across === "order" ? place : across === "elapsed" ? time - start : time)),
+  const places = times.map((time, place) =>
+    round(x.scale(across === "order" ? place : across === "elapsed" ? time - start : time)),
+  );
+  const paths = series.map((_, at) =>
+    pathOf(
+      points.filter((point) => point.series === at),
+      across === "order" ? Infinity : (gap ?? Infinity),
     ),
-    paths: series.map((_, at) =>
-      pathOf(
-        points.filter((point) => point.series === at),
-        across === "order" ? Infinity : (gap ?? Infinity),
-      ),
-    ),
-    hasMarks: times.length <= MOST_MARKS,
-    start,
-  };
+  );
+  const spread = (places.at(-1) ?? 0) - (places[0] ?? 0);
+  const hasMarks = places.length < 2 || spread / (places.length - 1) >= MARK_ROOM;
+  return { box, x, y, points, places, paths, hasMarks, start };
 }
 
 function acrossAxis(
@@ -275,6 +274,7 @@ function pathOf(points: Placed[], gap: number): string {
     (point) => point.x,
     (point) => point.y,
   );
+  for (const piece of pieces) if (piece.length === 1) (piece[0] as Placed).isAlone = true;
   return pieces.map((piece) => through(piece) ?? "").join("");
 }
 
