@@ -112,11 +112,12 @@ export function LinePlot(props: LinePlotProps) {
           <desc id={help}>{describe(props, points)} Arrow keys go from point to point.</desc>
           {threshold && <Shade box={box} y={y} threshold={threshold} />}
           <Axes box={box} x={x} y={y} />
-          {threshold && <Limit box={box} y={y} threshold={threshold} unit={unit} />}
           {first && <line class="plot-cross" x1={first.x} x2={first.x} y1={box.top} y2={box.bottom} />}
           {drawn.paths.map((path, at) => (
             <path key={at} class={`plot-line plot-colour-${(at % 5) + 1}`} d={path} aria-hidden="true" />
           ))}
+          {/* Over the lines, so that its words can be read. */}
+          {threshold && <Limit box={box} y={y} threshold={threshold} unit={unit} />}
           <g ref={group}>
             {points.map((point) => {
               const isActive = point.place === active.at;
@@ -284,7 +285,7 @@ function Mark({ point, isActive, isSmall }: { point: Placed; isActive: boolean; 
   return (
     <g class={colour} transform={`translate(${point.x} ${point.y})`}>
       {point.href && <circle class="plot-target" r={9} />}
-      {(point.isSelected || isActive) && <circle class="plot-ring" r={9} />}
+      {(point.isSelected || isActive) && <circle class="plot-ring" r={point.mark === "champion" ? 11 : 9} />}
       {point.mark === "champion" ? <path d={STAR} /> : <circle r={isSmall ? 2 : 3.5} />}
     </g>
   );
