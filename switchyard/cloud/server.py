@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import replace
@@ -208,7 +208,7 @@ def _answered_by(path: str, headers: dict[str, str]) -> str:
     return "sagemaker" if _is_sagemaker(headers) else ""
 
 
-def _is_sagemaker(headers: dict[str, str]) -> bool:
+def _is_sagemaker(headers: Mapping[str, str]) -> bool:
     return headers.get("x-amz-target", "").startswith("SageMaker.")
 
 
@@ -219,7 +219,7 @@ async def _refuse(what: str, receive: Receive, send: Send) -> None:
     await respond(send, status, body, headers)
 
 
-def _is_waiter(headers: dict[str, str]) -> bool:
+def _is_waiter(headers: Mapping[str, str]) -> bool:
     """Return whether a waiter of boto3's, or of the AWS CLI's, asks: its user agent lists what it makes use of."""
     features = _FEATURES.search(headers.get("user-agent", ""))
     return features is not None and WAITER in features.group(1).split(",")
