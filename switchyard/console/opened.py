@@ -56,8 +56,9 @@ class OpenedExecution:
         self.lock = threading.RLock()
         self.row: ExecutionRow
         self.description: Mapping[str, Any] = {}
-        self.definition, self.definition_problem = source.definition()
-        self.builder = HistoryBuilder(self.definition)
+        self.definition: dict[str, Any] | None = None
+        self.definition_problem: str | None = None
+        self.builder = HistoryBuilder()
         self.problem: str | None = None
         self.events: list[EventRow] = []
         self.visits: dict[int, Visit] = {}
@@ -107,10 +108,14 @@ class OpenedExecution:
             if self._looked_at is not None and time.monotonic() - self._looked_at < max_age:
                 return
             known, self.description = self.source.describe()
+            if self._looked_at is None:
+                self.definition, self.definition_problem = self.source.definition()
+                self.builder = HistoryBuilder(self.definition)
             has_changed = known != self._known
             if has_changed:
                 self._tries = 0
-            if not self.builder.is_complete or has_changed:
+            # One that was redriven runs again before its history tells so.
+            if has_changed or known.status is ExecutionStatus.RUNNING or not self.builder.is_complete:
                 self._read_events()
             if has_changed:
                 self._known, self.row = known, known.row(self._title)
