@@ -58,6 +58,7 @@ function JobParts({ job }: { job: Job }) {
             across="elapsed"
             height={150}
           />
+          {job.metrics_note ? <p class="note">{job.metrics_note}</p> : null}
         </Part>
       ) : null}
       {values.length > 0 ? (
