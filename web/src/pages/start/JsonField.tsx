@@ -7,20 +7,22 @@ export interface JsonFieldProps {
   label: string;
   description?: string;
   text: string;
-  /** Whether to say what is wrong with it now. */
-  showProblem: boolean;
   onChange: (text: string) => void;
-  onLeave: () => void;
 }
 
-/** A text that is to be JSON; says in which line and column it is not. */
-export function JsonField({ label, description, text, showProblem, onChange, onLeave }: JsonFieldProps) {
+/** A text that is to be JSON; says in which line and column it is not, as it is typed: the line for that is always there. */
+export function JsonField({ label, description, text, onChange }: JsonFieldProps) {
   const area = useRef<HTMLTextAreaElement>(null);
   const problem = jsonProblem(text);
   const lines = Math.min(24, Math.max(8, text.split("\n").length + 1));
   return (
     <div class="json-field">
-      <Field label={label} description={description} error={showProblem ? problem : null}>
+      <Field
+        label={label}
+        description={description}
+        note={problem ? null : "It is valid JSON."}
+        error={problem}
+      >
         {(attributes) => (
           <textarea
             {...attributes}
@@ -30,7 +32,6 @@ export function JsonField({ label, description, text, showProblem, onChange, onL
             spellcheck={false}
             value={text}
             onInput={(event) => onChange(event.currentTarget.value)}
-            onBlur={onLeave}
           />
         )}
       </Field>

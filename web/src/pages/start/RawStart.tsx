@@ -17,12 +17,10 @@ export interface RawStartProps {
 export function RawStart({ workflowArn, input }: RawStartProps) {
   const [text, setText] = useState(input);
   const [name, setName] = useState("");
-  const [isLeft, setLeft] = useState(false);
   const start = useStart();
   const taken = takenProblem(start.problem, name);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    setLeft(true);
     if (nameProblem(name) || jsonProblem(text)) return focusFirstProblem(event.currentTarget);
     start.send("/api/executions", { workflow_arn: workflowArn, name: name || null, input: text });
   };
@@ -44,9 +42,7 @@ export function RawStart({ workflowArn, input }: RawStartProps) {
             label="Input"
             description="JSON, sent to the workflow as it is."
             text={text}
-            showProblem={isLeft}
             onChange={setText}
-            onLeave={() => setLeft(true)}
           />
         </div>
       </Card>

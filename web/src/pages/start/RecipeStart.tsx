@@ -33,7 +33,6 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
   const [tab, setTab] = useState<string>("form");
   const [text, setText] = useState("");
   const [tabProblem, setTabProblem] = useState("");
-  const [left, setLeft] = useState<ReadonlySet<string>>(new Set());
   const [isSubmitted, setSubmitted] = useState(false);
   const start = useStart();
 
@@ -45,7 +44,8 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
   };
   const found = new Map(reading.problems.map(({ path, message }) => [path, message]));
   const refused = start.problem ? fieldOf(start.problem, leafPaths(draft)) : null;
-  const shown = new Map([...found].filter(([path]) => isSubmitted || left.has(path)));
+  // Not before: a message that appears when a field is left would push the button away from under the pointer.
+  const shown = new Map(isSubmitted ? found : []);
   if (refused && start.problem) shown.set(refused, start.problem.detail);
   const taken = takenProblem(start.problem, name);
   const dataWrong = dataProblem(data, form.data);
@@ -97,7 +97,7 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
             <Field
               label="Training data"
               description={form.data === null ? "An S3 URI." : `An S3 URI. Without one: ${form.data}`}
-              error={(isSubmitted || left.has("data") ? dataWrong : null) ?? dataRefused}
+              error={(isSubmitted ? dataWrong : null) ?? dataRefused}
             >
               {(attributes) => (
                 <input
@@ -111,7 +111,6 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
                     setData(event.currentTarget.value);
                     start.clear();
                   }}
-                  onBlur={() => setLeft((before) => new Set(before).add("data"))}
                 />
               )}
             </Field>
@@ -133,19 +132,16 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
               start.clear();
             }}
             problems={shown}
-            onLeave={(path) => setLeft((before) => new Set(before).add(path))}
           />
         ) : (
           <JsonField
             label="Input"
             description="Sent to the workflow as it is; the recipe as it was last published."
             text={text}
-            showProblem={isSubmitted || left.has("json")}
             onChange={(next) => {
               setText(next);
               setTabProblem("");
             }}
-            onLeave={() => setLeft((before) => new Set(before).add("json"))}
           />
         )}
       </Tabs>

@@ -10,13 +10,11 @@ export interface SchemaFormProps {
   onChange: (draft: Draft) => void;
   /** What is wrong, by the field's path; only what is to be shown now. */
   problems: ReadonlyMap<string, string>;
-  /** A control was left. */
-  onLeave: (path: string) => void;
 }
 
 /** A form for anything that a shape describes; each section of the top folds. */
-export function SchemaForm({ shape, draft, onChange, problems, onLeave }: SchemaFormProps) {
-  const shared = { problems, onLeave };
+export function SchemaForm({ shape, draft, onChange, problems }: SchemaFormProps) {
+  const shared = { problems };
   if (shape.kind !== "object" || !isObjectDraft(draft))
     return <Control {...shared} label="Value" path="" shape={shape} draft={draft} onChange={onChange} />;
   const change = (key: string, value: Draft) =>
@@ -130,7 +128,7 @@ interface RowsProps extends Omit<SchemaFormProps, "shape" | "draft"> {
 }
 
 /** Keys that the reader adds, each with a value. */
-function Rows({ shape, draft, onChange, path, problems, onLeave }: RowsProps) {
+function Rows({ shape, draft, onChange, path, problems }: RowsProps) {
   const rest = shape.rest;
   if (!rest) return null;
   const put = (rows: ObjectDraft["rows"]) => onChange({ ...draft, rows });
@@ -149,7 +147,6 @@ function Rows({ shape, draft, onChange, path, problems, onLeave }: RowsProps) {
                   class="input"
                   value={row.key}
                   onInput={(event) => change({ key: event.currentTarget.value })}
-                  onBlur={() => onLeave(at)}
                 />
               )}
             </Field>
@@ -160,7 +157,6 @@ function Rows({ shape, draft, onChange, path, problems, onLeave }: RowsProps) {
               draft={row.value}
               onChange={(value) => change({ value })}
               problems={problems}
-              onLeave={() => onLeave(at)}
             />
             <Button
               variant="quiet"
@@ -179,15 +175,7 @@ function Rows({ shape, draft, onChange, path, problems, onLeave }: RowsProps) {
   );
 }
 
-function ListControl({
-  label,
-  path,
-  shape,
-  draft,
-  onChange,
-  problems,
-  onLeave,
-}: ControlProps & { shape: ListShape }) {
+function ListControl({ label, path, shape, draft, onChange, problems }: ControlProps & { shape: ListShape }) {
   const items = Array.isArray(draft) ? draft : [];
   const put = (next: Draft[]) => onChange(next);
   return (
@@ -206,7 +194,6 @@ function ListControl({
             draft={item}
             onChange={(value) => put(items.map((one, place) => (place === index ? value : one)))}
             problems={problems}
-            onLeave={onLeave}
           />
           <Button
             variant="quiet"
@@ -227,7 +214,7 @@ function ListControl({
   );
 }
 
-function ScalarControl({ label, path, shape, draft, onChange, problems, onLeave }: ControlProps) {
+function ScalarControl({ label, path, shape, draft, onChange, problems }: ControlProps) {
   const text = typeof draft === "string" ? draft : "";
   const changed = isChanged(shape, draft);
   return (
@@ -244,9 +231,7 @@ function ScalarControl({ label, path, shape, draft, onChange, problems, onLeave 
       }
       error={problems.get(path)}
     >
-      {(attributes) => (
-        <Input {...attributes} shape={shape} text={text} onInput={onChange} onLeave={() => onLeave(path)} />
-      )}
+      {(attributes) => <Input {...attributes} shape={shape} text={text} onInput={onChange} />}
     </Field>
   );
 }
@@ -255,10 +240,9 @@ interface InputProps extends ControlAttributes {
   shape: Shape;
   text: string;
   onInput: (text: string) => void;
-  onLeave: () => void;
 }
 
-function Input({ shape, text, onInput, onLeave, ...attributes }: InputProps) {
+function Input({ shape, text, onInput, ...attributes }: InputProps) {
   if (shape.kind === "boolean")
     return (
       <select
@@ -266,7 +250,6 @@ function Input({ shape, text, onInput, onLeave, ...attributes }: InputProps) {
         class="select"
         value={text}
         onChange={(event) => onInput(event.currentTarget.value)}
-        onBlur={onLeave}
       >
         {text === "" || shape.isNullable ? <option value="">not set</option> : null}
         <option value="true">true</option>
@@ -280,7 +263,6 @@ function Input({ shape, text, onInput, onLeave, ...attributes }: InputProps) {
         class="select"
         value={text}
         onChange={(event) => onInput(event.currentTarget.value)}
-        onBlur={onLeave}
       >
         {text === "" || shape.isNullable || !shape.isRequired ? <option value="">not set</option> : null}
         {shape.options.map((option) => (
@@ -300,7 +282,6 @@ function Input({ shape, text, onInput, onLeave, ...attributes }: InputProps) {
       placeholder={shape.isNullable ? "none" : ""}
       value={text}
       onInput={(event) => onInput(event.currentTarget.value)}
-      onBlur={onLeave}
     />
   );
 }
