@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useId } from "preact/hooks";
+import { sentence } from "./sentence";
 
 /** What the control takes over, so that its label, description and error belong to it. */
 export interface ControlAttributes {
@@ -42,7 +43,7 @@ export function Field({ label, description, note, error, children }: FieldProps)
       {note ? <p class="field-about">{note}</p> : null}
       {error ? (
         <p class="field-error" id={`${id}-error`}>
-          {error}
+          {sentence(error)}
         </p>
       ) : null}
     </div>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Problem } from "../api/types";
 import { Button } from "./Button";
+import { sentence } from "./sentence";
 
 export interface ErrorBoxProps {
   problem: Problem;
@@ -13,9 +14,9 @@ export function ErrorBox({ problem, onRetry }: ErrorBoxProps) {
   return (
     <div class="error-box" role="alert">
       <div>
-        <p class="error-title">{problem.title}</p>
+        <p class="error-title">{sentence(problem.title)}</p>
         {problem.detail && problem.detail !== problem.title ? (
-          <p class="error-detail">{problem.detail}</p>
+          <p class="error-detail">{sentence(problem.detail)}</p>
         ) : null}
       </div>
       {onRetry ? (

@@ -83,7 +83,7 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
     <form class="start-form" onSubmit={submit} noValidate>
       {start.problem && !taken && !refused && !dataRefused ? <ErrorBox problem={start.problem} /> : null}
       <Card>
-        <div class="form-grid">
+        <div class="form-pair">
           <NameField
             name={name}
             made="of the recipe and the time"
@@ -149,7 +149,7 @@ export function RecipeStart({ form, workflowArn, initial }: RecipeStartProps) {
         <Button variant="primary" type="submit" busy={start.isBusy}>
           {start.isBusy ? "Starting ..." : "Start execution"}
         </Button>
-        {tab === "form" ? <p class="muted">{changesText(input)}</p> : null}
+        {tab === "form" && found.size === 0 ? <p class="muted">{changesText(input)}</p> : null}
       </div>
     </form>
   );

@@ -78,7 +78,7 @@ function Chosen({ recipes, workflows, query, source, onChoose }: ChosenProps) {
   return (
     <div class="start">
       <Card>
-        <div class="form-grid">
+        <div class="form-pair">
           <Field label="Workflow">
             {(attributes) => (
               <select
