@@ -38,14 +38,15 @@ class _File:
     etag: str
 
 
-def page_routes(folder: Path = BUILT) -> list[Route]:
+def page_routes(folder: Path | None = None) -> list[Route]:
     """Make the routes of the page and of the files that it is made of.
 
     Parameters
     ----------
     folder
-        Where Vite has built it.
+        Where Vite has built it; the package's own by default.
     """
+    folder = folder or BUILT
     files = {path.relative_to(folder).as_posix(): _read(path) for path in folder.rglob("*") if path.is_file()}
 
     async def page(request: Request) -> Response:
@@ -59,7 +60,19 @@ def page_routes(folder: Path = BUILT) -> list[Route]:
             raise RequestError(404, f"there is no {request.url.path}")
         return _send(file, request)
 
-    return [Route("/static/{path:path}", static), *(Route(address, page) for address in _ADDRESSES)]
+    async def unknown(request: Request) -> Response:
+        path = request.url.path
+        is_looked_at = "text/html" in request.headers.get("accept", "") and not path.startswith("/api/")
+        if not is_looked_at or "index.html" not in files:
+            raise RequestError(404, f"there is no {path}")
+        return _send(files["index.html"], request, status=404)
+
+    return [
+        Route("/static/{path:path}", static),
+        *(Route(address, page) for address in _ADDRESSES),
+        # The last one: whoever looks at an address that is none sees a page which says so.
+        Route("/{path:path}", unknown),
+    ]
 
 
 def _read(path: Path) -> _File:
@@ -68,9 +81,9 @@ def _read(path: Path) -> _File:
     return _File(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
-def _send(file: _File, request: Request) -> Response:
+def _send(file: _File, request: Request, *, status: int = 200) -> Response:
     # The names do not change with the content: a browser asks each time, and is mostly told that it has it.
     headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(file.content, media_type=file.media_type, headers=headers)
+    return Response(file.content, status, media_type=file.media_type, headers=headers)

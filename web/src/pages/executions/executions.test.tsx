@@ -186,4 +186,24 @@ describe("the page", () => {
     expect(asked.at(-1)?.get("limit")).toBe("200");
     expect(screen.getByText(/200 of 251 are here/)).toBeTruthy();
   });
+
+  test("shows an answer that is on its way when a change is told, and then reads again", async () => {
+    rows = [row(0)];
+    const answers: (() => void)[] = [];
+    vi.stubGlobal("fetch", (url: string) => {
+      const body = JSON.stringify(page(new URL(url, "http://localhost").searchParams));
+      return new Promise((resolve) => answers.push(() => resolve(new Response(body))));
+    });
+    render(<ExecutionsPage />);
+    await waitFor(() => expect(source).not.toBeNull());
+    rows = [row(-1, { name: "newest" }), ...rows];
+    tell();
+    expect(answers).toHaveLength(1);
+    answers[0]?.();
+    await screen.findByRole("link", { name: "run-0" });
+    expect(screen.queryByRole("link", { name: "newest" })).toBeNull();
+    await waitFor(() => expect(answers).toHaveLength(2));
+    answers[1]?.();
+    await screen.findByRole("link", { name: "newest" });
+  });
 });

@@ -37,17 +37,20 @@ export function useExecutions(filters: Filters): ExecutionList {
   const now = useRef(loaded);
   now.current = loaded;
   const onWay = useRef<AbortController | null>(null);
+  const isOutdated = useRef(false);
 
   // As many rows as are shown are read again: what has ended meanwhile may stand anywhere among them.
-  useEffect(() => {
+  const read = () => {
     onWay.current?.abort();
     const abort = new AbortController();
     onWay.current = abort;
+    isOutdated.current = false;
     const wanted = now.current.key === key ? Math.max(PAGE, now.current.rows.length) : PAGE;
     readFirst(filters, wanted, abort.signal).then(
       (answer) => {
         onWay.current = null;
         setLoaded({ key, ...answer, problem: null });
+        if (isOutdated.current) read();
       },
       (error: unknown) => {
         if (isAbort(error)) return;
@@ -55,8 +58,20 @@ export function useExecutions(filters: Filters): ExecutionList {
         setLoaded((before) => ({ ...before, key, problem: problemOf(error) }));
       },
     );
-    return () => abort.abort();
-  }, [key, revision, round]);
+  };
+  useEffect(() => {
+    read();
+    return () => {
+      onWay.current?.abort();
+      onWay.current = null;
+    };
+  }, [key, round]);
+  // An answer on its way is shown first; what it may have missed is read after it.
+  useEffect(() => {
+    if (revision === undefined) return;
+    if (onWay.current) isOutdated.current = true;
+    else read();
+  }, [revision]);
 
   const more = useCallback(() => {
     const { next } = now.current;
