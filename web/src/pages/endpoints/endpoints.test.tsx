@@ -132,7 +132,7 @@ describe("the form", () => {
     );
     render(<RequestForm page={PAGE} />);
     fireEvent.click(screen.getByRole("button", { name: "Send" }));
-    await waitFor(() => expect(within(screen.getByRole("alert")).getByText("it is gone")).toBeTruthy());
+    await waitFor(() => expect(within(screen.getByRole("alert")).getByText("It is gone")).toBeTruthy());
   });
 
   test("keeps what was typed when the example comes later", () => {

@@ -118,7 +118,7 @@ describe("a recipe's form", () => {
     };
     render(<RecipeStart form={RECIPE} workflowArn="arn:w" />);
     submit();
-    expect((await screen.findByRole("alert")).textContent).toContain("nothing answers");
+    expect((await screen.findByRole("alert")).textContent).toContain("Nothing answers");
     answer = { status: 200, body: { arn: "arn:x", name: "x" } };
     submit();
     await waitFor(() => expect(window.location.pathname).toBe("/executions/arn%3Ax"));
