@@ -130,7 +130,7 @@ export function PlotTable({ caption, head, rows }: PlotTableProps) {
         Show as a table<span class="visually-hidden">: {caption}</span>
       </summary>
       {isOpen && (
-        <div class="plot-table-rows" tabIndex={0} role="region" aria-label={caption}>
+        <div class="plot-table-rows" tabIndex={0} role="region" aria-label={`${caption}, as a table`}>
           <table>
             <caption class="visually-hidden">{caption}</caption>
             <thead>

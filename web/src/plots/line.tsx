@@ -90,7 +90,9 @@ export function LinePlot(props: LinePlotProps) {
 
   return (
     <div class="plot">
-      {(props.series.length > 1 || props.isNamed) && <Legend names={props.series.map((one) => one.name)} />}
+      {(props.series.length > 1 || props.isNamed || threshold) && (
+        <Legend names={props.series.map((one) => one.name)} limit={threshold && limitText(threshold, unit)} />
+      )}
       <div
         class="plot-drawing"
         ref={ref}
@@ -116,8 +118,7 @@ export function LinePlot(props: LinePlotProps) {
           {drawn.paths.map((path, at) => (
             <path key={at} class={`plot-line plot-colour-${(at % 5) + 1}`} d={path} aria-hidden="true" />
           ))}
-          {/* Over the lines, so that its words can be read. */}
-          {threshold && <Limit box={box} y={y} threshold={threshold} unit={unit} />}
+          {threshold && <Limit box={box} y={y} threshold={threshold} />}
           <g ref={group}>
             {points.map((point) => {
               const isActive = point.place === active.at;
@@ -306,44 +307,37 @@ function Shade({ box, y, threshold }: { box: Box; y: Axis; threshold: Threshold 
   );
 }
 
-function Limit({
-  box,
-  y,
-  threshold,
-  unit,
-}: {
-  box: Box;
-  y: Axis;
-  threshold: Threshold;
-  unit?: string | undefined;
-}) {
+function Limit({ box, y, threshold }: { box: Box; y: Axis; threshold: Threshold }) {
   const at = round(y.scale(threshold.value));
-  const isLow = threshold.direction === "minimize";
-  const below = isLow ? at + 14 < box.bottom : at - 6 < box.top + 8;
-  return (
-    <g class="plot-limit" aria-hidden="true">
-      <line x1={box.left} x2={box.right} y1={at} y2={at} />
-      <text x={box.right} y={below ? at + 14 : at - 5} text-anchor="end">
-        {`gate ${isLow ? "≤" : "≥"} ${withUnit(threshold.value, unit)}, better is ${isLow ? "lower" : "higher"}`}
-      </text>
-    </g>
-  );
+  return <line class="plot-limit" aria-hidden="true" x1={box.left} x2={box.right} y1={at} y2={at} />;
 }
 
-/** The names of some series, each with a piece of its line. */
-export function Legend({ names }: { names: string[] }) {
+/** The names of some series, each with a piece of its line; and the limit, in words. */
+function Legend({ names, limit }: { names: string[]; limit: string | undefined }) {
   return (
     <ul class="plot-legend">
       {names.map((name, at) => (
-        <li key={name}>
-          <svg width={22} height={8} aria-hidden="true">
-            <line class={`plot-line plot-colour-${(at % 5) + 1}`} x1={0} x2={22} y1={4} y2={4} />
-          </svg>
-          {name}
-        </li>
+        <LegendEntry key={name} name={name} line={`plot-line plot-colour-${(at % 5) + 1}`} />
       ))}
+      {limit && <LegendEntry name={limit} line="plot-limit" />}
     </ul>
   );
+}
+
+function LegendEntry({ name, line }: { name: string; line: string }) {
+  return (
+    <li>
+      <svg width={22} height={8} aria-hidden="true">
+        <line class={line} x1={0} x2={22} y1={4} y2={4} />
+      </svg>
+      {name}
+    </li>
+  );
+}
+
+function limitText({ value, direction }: Threshold, unit: string | undefined): string {
+  const isLow = direction === "minimize";
+  return `gate ${isLow ? "≤" : "≥"} ${withUnit(value, unit)}, better is ${isLow ? "lower" : "higher"}`;
 }
 
 function headOf(point: LinePoint, start: number, across: LinePlotProps["across"]): string {
