@@ -213,8 +213,7 @@ def _events(execution: OpenedExecution, notes: list[str]) -> dict[int, dict[str,
     if len(events) < len(numbers):
         notes.append(
             f"The details of {len(numbers) - len(events):,} of {len(numbers):,} events were left out: a report holds "
-            f"{_EVENT_CHARACTERS // 2**20} MB of them, from the first one on. The history can be had whole with "
-            "`aws stepfunctions get-execution-history`."
+            f"{_EVENT_CHARACTERS // 2**20} MB of them, from the first one on. The console saves the whole history."
         )
     return events
 
