@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from switchyard.cloud.processes import mounts
 from tests.cloud.jobs import channel, ended_training, start_training, train
 from tests.cloud.local_cloud import IMAGE, LocalCloud, archive, is_alive, wait_until
 
@@ -425,3 +428,25 @@ def test_eventbridge_hears_of_every_change_of_status(cloud: LocalCloud, name: st
     assert event["detail-type"] == "SageMaker Training Job State Change"
     assert event["detail"]["TrainingJobStatus"] == "Completed"
     assert event["resources"] == [event["detail"]["TrainingJobArn"]]
+
+
+def test_a_script_with_opt_ml_written_into_it_finds_its_own(cloud: LocalCloud, name: str) -> None:
+    if not mounts.are_allowed():
+        pytest.skip("this machine does not let a process have mounts of its own")
+    cloud.put(f"{name}/data/a.csv", "1")
+    script = """
+        import os, pathlib, subprocess
+        data = pathlib.Path("/opt/ml/input/data/train/a.csv").read_text()
+        subprocess.run(["cp", "/opt/ml/input/data/train/a.csv", "/opt/ml/model/copy"], check=True)
+        pathlib.Path("/opt/ml/model/who").write_text(f"{os.getuid()} {sorted(os.listdir('/opt'))}")
+    """
+    one = channel("train", f"s3://{cloud.bucket}/{name}/data")
+    jobs = [f"{name}-{number}" for number in range(2)]
+    for job in jobs:
+        start_training(cloud, job, script, InputDataConfig=[one])
+    for job in jobs:
+        ended = ended_training(cloud, job)
+        made = members(cloud.get(ended["ModelArtifacts"]["S3ModelArtifacts"]))
+        there = sorted({"ml", *(path.name for path in Path("/opt").iterdir())})
+        assert made == {"copy": b"1", "who": f"{os.getuid()} {there}".encode()}
+    assert not (Path("/opt/ml") / "model" / "who").exists()

@@ -20,9 +20,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
-from switchyard.cloud.processes import wire
+from switchyard.cloud.processes import mounts, wire
 
 PR_SET_PDEATHSIG = 1
 
@@ -63,6 +64,8 @@ def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
                     return
                 request, files = received
                 server = os.getpid()
+                if request["mount"] is not None and not mounts.are_allowed():
+                    request["mount"] = None
                 pid = os.fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
@@ -70,6 +73,7 @@ def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
                     connection.close()
                     os.close(wake_read)
                     os.close(wake_write)
+                    _mount(request)
                     in_child()
                     if os.getppid() != server:
                         os._exit(1)  # the server has died in this very moment
@@ -101,6 +105,13 @@ def _end(children: Iterable[int]) -> None:
     for pid in children:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def _mount(request: dict[str, Any]) -> None:
+    if request["mount"] is not None:
+        folder, path = map(Path, request["mount"])
+        with contextlib.suppress(OSError):  # it finds the folder by its variables
+            mounts.show(folder, path)
 
 
 def _run_child(request: dict[str, Any], files: list[int]) -> None:

@@ -103,6 +103,7 @@ class ProcessHost:
         environment: Mapping[str, str],
         directory: Path,
         inherit: Sequence[int] = (),
+        mount: tuple[Path, Path] | None = None,
     ) -> Process:
         """Start a process.
 
@@ -118,6 +119,9 @@ class ProcessHost:
             Its working directory.
         inherit : sequence of int
             Open files that it gets as its descriptors 3, 4, ...
+        mount : tuple of Path, optional
+            A folder, and the path under which the process finds it too, if this machine allows that
+            (see `switchyard.cloud.processes.mounts`).
 
         Returns
         -------
@@ -132,6 +136,7 @@ class ProcessHost:
             "arguments": list(arguments),
             "environment": dict(environment),
             "directory": str(directory),
+            "mount": None if mount is None else [str(path) for path in mount],
         }
         try:
             with self._lock:

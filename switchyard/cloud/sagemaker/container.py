@@ -45,6 +45,11 @@ class Container:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    @property
+    def mount(self) -> tuple[Path, Path]:
+        """This folder, and where the container's processes find it."""
+        return self.folder(), Path(OPT_ML)
+
     def local(self, text: str) -> str:
         """Put this folder in place of ``/opt/ml`` wherever `text` names that path."""
         return _OPT_ML.sub(lambda _: str(self.root / "opt" / "ml"), text)

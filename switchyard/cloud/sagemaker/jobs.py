@@ -265,7 +265,11 @@ class Job(ABC):
     def _spawn(self, runtime: Runtime, launch: Launch) -> Process:
         target, arguments = python_command(launch.command)
         return self.context.runtimes.host(runtime).spawn(
-            target, arguments, environment=launch.environment, directory=launch.container.folder("code")
+            target,
+            arguments,
+            environment=launch.environment,
+            directory=launch.container.folder("code"),
+            mount=launch.container.mount,
         )
 
     def _await(self, processes: Sequence[Process], max_seconds: float | None = None) -> tuple[int, int] | None:

@@ -80,6 +80,7 @@ class ModelServer:
                 environment=self._environment(environment),
                 directory=self._container.folder("code"),
                 inherit=[listening.fileno()],
+                mount=self._container.mount,
             )
         self._reader = threading.Thread(target=pump, args=(self._process.output, self._log.write), daemon=True)
         self._reader.start()
