@@ -117,7 +117,9 @@ class Cloud:
         from switchyard.cloud.server import Router
         from switchyard.cloud.states import tracing
 
-        context = Context(self._identity, self._runtimes, self._work, self._time_scale)
+        context = Context(
+            self._identity, self._runtimes, self._work, self._home / "cache", self._time_scale, self._faults
+        )
         self._sagemaker = SageMaker(context, _publish, self._quotas)
         self._monitor, self._cloudwatch = monitoring.install(self._time_scale, events.publish, self._invoke)
         self._monitor.start()

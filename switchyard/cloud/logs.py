@@ -64,6 +64,11 @@ class LogStream:
                 log_events=[{"timestamp": now, "message": line[:LONGEST_MESSAGE]} for line in lines],
             )
 
+    def note(self, line: str) -> None:
+        """Append a line of this cloud's own, which does not count as something that the process has said."""
+        self.write([line])
+        self.tail.clear()
+
     def _is_allowed(self, backend: Any) -> bool:
         group = arn("logs", f"log-group:{self.group}")
         stream = f"{group}:log-stream:{self.stream}"

@@ -27,9 +27,10 @@ class FaultSpec:
     Parameters
     ----------
     target
-        A state, a function, or `*`.
+        A state, a function, `*`, or jobs by their names (`training-job/demo-*`).
     kind
-        An AWS error code, `Failed`, `crash`, `timeout`, `latency 2s` or `lost answer`.
+        An AWS error code, `Failed`, `crash`, `timeout`, `latency 2s`, `lost answer` or `spot
+        interruption`.
     times
         How often; None for always.
     """

@@ -70,9 +70,11 @@ def ended_training(cloud: LocalCloud, name: str) -> dict[str, Any]:
     return found
 
 
-def train(cloud: LocalCloud, name: str, script: str, **changes: Any) -> dict[str, Any]:
+def train(
+    cloud: LocalCloud, name: str, script: str, files: dict[str, str | bytes] | None = None, **changes: Any
+) -> dict[str, Any]:
     """Run a training job to its end."""
-    start_training(cloud, name, script, **changes)
+    start_training(cloud, name, script, files, **changes)
     return ended_training(cloud, name)
 
 

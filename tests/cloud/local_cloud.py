@@ -140,6 +140,10 @@ class LocalCloud:
         return [found["Key"].removeprefix(prefix) for found in answer.get("Contents", [])]
 
     def log(self, group: str, stream_prefix: str = "") -> list[str]:
+        """Return the lines of a log group, of some or all of its streams, without the local cloud's own notes."""
+        return [line for line in self.whole_log(group, stream_prefix) if not line.startswith("[local cloud] ")]
+
+    def whole_log(self, group: str, stream_prefix: str = "") -> list[str]:
         """Return the lines of a log group, of some or all of its streams."""
         logs = self.client("logs")
         options = {"logStreamNamePrefix": stream_prefix} if stream_prefix else {}

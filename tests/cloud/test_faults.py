@@ -280,7 +280,7 @@ def test_an_updated_endpoint_goes_back_and_answers_all_through(
         ({"target": "echo", "kind": "ThrotlingException"}, "Did you mean 'ThrottlingException'?"),
         ({"target": "echo", "kind": "crahs"}, "Did you mean 'crash'?"),
         ({"target": "echo", "kind": "latency"}, "Did you mean 'latency 2s'?"),
-        ({"target": "echo", "kind": "latency 0s"}, "a latency is more than 0 s"),
+        ({"target": "echo", "kind": "latency 0s"}, "the time of a latency is more than 0 s"),
         ({"target": "echo", "kind": "crash", "times": 0}, "times is a whole number from 1 on, not 0"),
         ({"target": "echo", "kind": "crash", "time": 1}, "a fault has no 'time'; it has target, kind"),
         ({"target": "echo"}, "a fault needs a kind"),

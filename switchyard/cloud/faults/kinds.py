@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 FAILED, CRASH, TIMEOUT, LATENCY, LOST_ANSWER = "Failed", "crash", "timeout", "latency", "lost answer"
-WORDS = (FAILED, CRASH, TIMEOUT, LOST_ANSWER)
+SPOT_INTERRUPTION = "spot interruption"
+WORDS = (FAILED, CRASH, TIMEOUT, LOST_ANSWER, SPOT_INTERRUPTION)
+# What happens to a job itself, not to the call that creates it.
+OF_JOBS = (FAILED, CRASH, SPOT_INTERRUPTION)
 # By code: the HTTP status, and what AWS says.
 CODES = {
     "ThrottlingException": (400, "Rate exceeded"),
@@ -38,7 +41,7 @@ CODES = {
 }
 _CODE = re.compile(r"[A-Z][A-Za-z0-9]*(?:\.[A-Za-z0-9]+)*")
 _CODE_ENDINGS = re.compile(r"(Exception|Error|Exceeded|Failure|Fault|Unavailable|Denied|InUse|NotFound|Timeout)$")
-_LATENCY = re.compile(r"latency\s+(\d+(?:\.\d+)?)\s*(ms|s)", re.IGNORECASE)
+_TIMED = re.compile(r"(latency|spot[ _-]?interruption)\s+(\d+(?:\.\d+)?)\s*(ms|s)", re.IGNORECASE)
 LONGEST_LATENCY = 3600.0
 _ALLOWED = f"an AWS error code such as ThrottlingException, {', '.join(WORDS)}, or latency with a time (latency 2s)"
 
@@ -56,7 +59,8 @@ class Kind:
     name : str
         One of the words above, or an error code.
     seconds : float
-        How long a latency is.
+        How long a latency is, or after how much training an interruption comes; zero: when the first checkpoint is
+        kept.
     """
 
     name: str
@@ -72,11 +76,12 @@ class Kind:
             There is no such kind.
         """
         text = " ".join(text.split())
-        if match := _LATENCY.fullmatch(text):
-            seconds = float(match[1]) / (1000 if match[2].lower() == "ms" else 1)
+        if match := _TIMED.fullmatch(text):
+            name = LATENCY if match[1].lower() == LATENCY else SPOT_INTERRUPTION
+            seconds = float(match[2]) / (1000 if match[3].lower() == "ms" else 1)
             if not 0 < seconds <= LONGEST_LATENCY:
-                raise FaultError(f"a latency is more than 0 s and at most {LONGEST_LATENCY:.0f} s, not {text!r}")
-            return cls(LATENCY, seconds)
+                raise FaultError(f"the time of a {name} is more than 0 s and at most {LONGEST_LATENCY:.0f} s: {text!r}")
+            return cls(name, seconds)
         for word in WORDS:
             if re.sub(r"[ _-]", "", text).lower() == word.replace(" ", "").lower():
                 return cls(word)
@@ -92,9 +97,9 @@ class Kind:
         return self.name not in (*WORDS, LATENCY)
 
     def __str__(self) -> str:
-        if self.name != LATENCY:
+        if not self.seconds:
             return self.name
-        return f"latency {self.seconds:g}s" if self.seconds >= 1 else f"latency {self.seconds * 1000:g}ms"
+        return f"{self.name} {self.seconds:g}s" if self.seconds >= 1 else f"{self.name} {self.seconds * 1000:g}ms"
 
 
 def _near(text: str, cutoff: float) -> str | None:

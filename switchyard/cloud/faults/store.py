@@ -8,11 +8,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
-from switchyard.cloud.faults.kinds import LATENCY, FaultError, Kind
+from switchyard.cloud.faults.kinds import LATENCY, OF_JOBS, SPOT_INTERRUPTION, FaultError, Kind
 
 EVERYTHING = "*"
+# A job by the end of its ARN, whoever creates it; an asterisk stands for any part of its name.
+_JOB = re.compile(r"(training|processing|transform)-job/[\w*.-]+")
 
 
 @dataclass
@@ -24,7 +27,8 @@ class Fault:
     number : int
         By which it is told from others.
     target : str
-        The state, or the function, whose calls it strikes; ``*`` for all.
+        The state, or the function, whose calls it strikes; ``*`` for all calls; or the jobs, such as
+        ``training-job/demo-*``.
     times : int or None
         How often, at most.
     execution : str or None
@@ -113,7 +117,10 @@ class Faults:
             raise FaultError("execution is the name of an execution: a text")
         kind = Kind.parse(document["kind"])
         target = document["target"].strip()
-        self._check_target(target, set(states))
+        if not _JOB.fullmatch(target):
+            self._check_target(target, set(states))
+        elif kind.name not in OF_JOBS or (kind.name == SPOT_INTERRUPTION and not target.startswith("training")):
+            raise FaultError(f"{target!r} is a job: it is Failed, crash, or (a training job) spot interruption")
         with self._lock:
             fault = Fault(next(self._numbers), target, kind, times, execution)
             self._faults.append(fault)
@@ -148,6 +155,25 @@ class Faults:
                     fault.fired += 1
                     struck.append(fault)
         return struck
+
+    def take_job(self, job: str, *, interruption: bool) -> Fault | None:
+        """Return the fault that strikes a job now, counted; None if there is none.
+
+        Parameters
+        ----------
+        job : str
+            The end of its ARN, such as ``training-job/demo``.
+        interruption : bool
+            Whether it begins to train on spot instances, which an interruption strikes; otherwise it is created, which
+            the other faults do.
+        """
+        with self._lock:
+            for fault in self._faults:
+                is_due = not fault.document()["over"] and (fault.kind.name == SPOT_INTERRUPTION) == interruption
+                if is_due and _JOB.fullmatch(fault.target) and fnmatchcase(job, fault.target):
+                    fault.fired += 1
+                    return fault
+        return None
 
     def _strikes(self, fault: Fault, state: str, function: str | None, execution: str) -> bool:
         if fault.document()["over"] or fault.execution not in (None, execution):

@@ -15,6 +15,7 @@ from typing import Any
 from botocore import xform_name
 
 from switchyard.cloud.account import arn
+from switchyard.cloud.faults import Fault
 from switchyard.cloud.iam.service_calls import SAGEMAKER
 from switchyard.cloud.sagemaker import search
 from switchyard.cloud.sagemaker.context import Context, Sabotage
@@ -208,9 +209,9 @@ class SageMaker:
         """Return an endpoint; raises ValidationError when there is none of that name."""
         return self.endpoints.find(name)
 
-    def sabotage_job(self, job_arn: str, note: str, *, crash: bool) -> None:
-        """Let a job that is about to be created fail."""
-        self._context.sabotage[job_arn] = Sabotage(note, crash)
+    def harm_job(self, job_arn: str, fault: Fault) -> None:
+        """Let a job that is about to be created suffer a fault."""
+        self._context.harm(job_arn, fault)
 
     def sabotage_deployment(self, endpoint: str, note: str) -> None:
         """Let the deployment of an endpoint that is about to begin fail."""
@@ -219,7 +220,7 @@ class SageMaker:
     def spare(self, *keys: str) -> None:
         """Let what was to fail not fail: it was not begun."""
         for key in keys:
-            self._context.sabotage.pop(key, None)
+            self._context.spare(key)
 
     def close(self) -> None:
         """End every job and endpoint."""

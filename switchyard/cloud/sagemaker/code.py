@@ -57,10 +57,27 @@ def entry_command(code: Path, program: str, arguments: list[str]) -> list[str]:
     TransferError
         It is not there.
     """
-    script = code / program
-    if not script.resolve().is_relative_to(code.resolve()) or not script.is_file():
-        raise TransferError(f"ClientError: there is no '{program}' in sagemaker_submit_directory")
+    script = _script(code, program)
     if program.endswith(".py"):
         return ["python3", str(script), *arguments]
     script.chmod(0o755)
     return ["/bin/sh", "-c", " ".join([f"./{shlex.quote(program)}", *map(shlex.quote, arguments)])]
+
+
+def package_command(code: Path, program: str, arguments: list[str]) -> list[str]:
+    """Return the command line of an entry point in a Python package, beside its ``setup.py``.
+
+    Raises
+    ------
+    TransferError
+        It is not there.
+    """
+    _script(code, program)
+    return ["python3", "-m", program.removesuffix(".py"), *arguments]
+
+
+def _script(code: Path, program: str) -> Path:
+    script = code / program
+    if not script.resolve().is_relative_to(code.resolve()) or not script.is_file():
+        raise TransferError(f"ClientError: there is no '{program}' in sagemaker_submit_directory")
+    return script

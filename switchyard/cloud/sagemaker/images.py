@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
+import platform
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,22 +28,44 @@ class Runtime:
         The modules that its processes find imported already.
     training_module : str
         What the image runs for a training job in script mode.
+    distributions : tuple of str
+        The framework as it is installed; of several, whichever there is.
     """
 
     name: str
     preload: tuple[str, ...]
     training_module: str = ""
+    distributions: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str | None:
+        """The framework's version that is installed; None when it is not."""
+        for name in self.distributions:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                return importlib.metadata.version(name)
+        return None
 
 
 SCIKIT_LEARN = Runtime(
     "scikit-learn",
     ("joblib", "numpy", "sklearn.linear_model", "sklearn.ensemble", "sklearn.pipeline", *_SERVER),
     "sagemaker_sklearn_container.training:main",
+    ("scikit-learn",),
 )
 XGBOOST = Runtime(
-    "xgboost", ("numpy", "scipy.sparse", "xgboost", *_SERVER), "sagemaker_xgboost_container.training:main"
+    "xgboost",
+    ("numpy", "scipy.sparse", "xgboost", *_SERVER),
+    "sagemaker_xgboost_container.training:main",
+    ("xgboost", "xgboost-cpu"),
 )
-_BY_REPOSITORY = {"sagemaker-scikit-learn": SCIKIT_LEARN, "sagemaker-xgboost": XGBOOST, "xgboost": XGBOOST}
+PYTORCH = Runtime("pytorch", ("numpy", "torch", *_SERVER), "sagemaker_pytorch_container.training:main", ("torch",))
+_BY_REPOSITORY = {
+    "sagemaker-scikit-learn": SCIKIT_LEARN,
+    "sagemaker-xgboost": XGBOOST,
+    "xgboost": XGBOOST,
+    "pytorch-training": PYTORCH,
+    "pytorch-inference": PYTORCH,
+}
 
 
 class UnknownImageError(Exception):
@@ -68,7 +93,24 @@ def runtime_for(image_uri: str, may: May) -> Runtime:
         raise UnknownImageError(
             f"ClientError: no local runtime stands in for the image '{image_uri}'; images that run here: {known}"
         )
+    if runtime.version is None:
+        raise UnknownImageError(
+            f"ClientError: the image '{image_uri}' runs here once {runtime.name} is installed beside the local cloud: "
+            f"pip install {runtime.distributions[-1]}"
+        )
     return runtime
+
+
+def version_note(image_uri: str, runtime: Runtime) -> str | None:
+    """Say which version really runs; None when it is the one that the image's tag names."""
+    tag = image_uri.rpartition("/")[2].partition(":")[2]
+    running = runtime.version or ""
+    if not tag or running.split(".")[:2] == tag.partition("-")[0].split(".")[:2]:
+        return None
+    return (
+        f"[local cloud] The image is {runtime.name} {tag}; this job runs {runtime.name} {running} on Python "
+        f"{platform.python_version()}, as they are installed here."
+    )
 
 
 def known_runtime(image_uri: str) -> Runtime | None:

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from botocore import xform_name
@@ -45,12 +46,19 @@ class JobStoppedError(Exception):
 
 @dataclass(frozen=True)
 class Launch:
-    """What runs on one of a job's hosts, and where its output goes."""
+    """What runs on one of a job's hosts, and where its output goes.
+
+    Parameters
+    ----------
+    python : Path, optional
+        An interpreter other than the runtime's, which no process has warm.
+    """
 
     command: list[str]
     environment: Mapping[str, str]
     container: Container
     log: LogStream
+    python: Path | None = None
 
 
 class Job(ABC):
@@ -85,6 +93,8 @@ class Job(ABC):
         self._processes: list[Process] = []
         self._why_ended: Exception | None = None
         self._lock = threading.Lock()
+        if fault := context.faults.take_job(self.resource, interruption=False):
+            context.harm(self.arn, fault)
         self.sabotage = context.sabotage.pop(self.arn, None)
 
     def start(self, on_change: Callable[[Job], None]) -> None:
@@ -149,6 +159,11 @@ class Job(ABC):
             f"{self.kind.removesuffix('Job')}EndTime": self.ended_at,
             "FailureReason": self.failure_reason,
         }
+
+    @property
+    def resource(self) -> str:
+        """The end of its ARN, such as ``training-job/demo``."""
+        return self.arn.rpartition(":")[2]
 
     @property
     def label(self) -> str:
@@ -218,8 +233,14 @@ class Job(ABC):
         *,
         max_seconds: float,
         on_line: Callable[[str], None] = lambda _: None,
+        overtime: str = "MaxRuntimeExceeded",
     ) -> tuple[int, int]:
         """Run a process on each host to the end of all; when one fails, the others are ended.
+
+        Parameters
+        ----------
+        overtime : str
+            The stage that the job comes to once `max_seconds` have passed.
 
         Returns
         -------
@@ -231,6 +252,8 @@ class Job(ABC):
         ------
         JobStoppedError
             They were ended by a stop, or because `max_seconds` had passed.
+        Exception
+            Whatever `end_processes` was given.
         """
         with self._lock:
             self.check_not_stopped()
@@ -248,7 +271,7 @@ class Job(ABC):
                 process.kill()
         failure = self._await(processes, max_seconds)
         if failure is None:
-            self.on_stage("MaxRuntimeExceeded")
+            self.on_stage(overtime)
             self.end_processes(JobStoppedError())
             self._await(processes)
         for reader in readers:
@@ -264,6 +287,8 @@ class Job(ABC):
 
     def _spawn(self, runtime: Runtime, launch: Launch) -> Process:
         target, arguments = python_command(launch.command)
+        if launch.python is not None:
+            target, arguments = None, [str(launch.python), *launch.command[1:]]
         return self.context.runtimes.host(runtime).spawn(
             target,
             arguments,

@@ -1,47 +1,54 @@
-"""Training jobs: a script on each host, channels from S3, metrics from the log, the model to S3.
+"""Training jobs: a script on each host, metrics from the log, the model to S3; again after a spot interruption.
 
-Sources: CreateTrainingJob and DescribeTrainingJob (Amazon SageMaker API Reference); "How Amazon SageMaker AI Processes
-Training Output" (Amazon SageMaker Developer Guide).
+Sources: CreateTrainingJob and DescribeTrainingJob (Amazon SageMaker API Reference); "Managed Spot Training in Amazon
+SageMaker AI" (Amazon SageMaker Developer Guide).
 """
 
 from __future__ import annotations
 
-import math
 import re
-import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from switchyard.cloud.account import REGION
 from switchyard.cloud.logs import LogStream
+from switchyard.cloud.metrics import record
 from switchyard.cloud.sagemaker import training_request
-from switchyard.cloud.sagemaker.algorithms.built_in import built_in, with_metrics
-from switchyard.cloud.sagemaker.channels import Channel
-from switchyard.cloud.sagemaker.cluster import LOOPBACK, Cluster, free_port
-from switchyard.cloud.sagemaker.code import download_code, entry_command
-from switchyard.cloud.sagemaker.container import Container, base_environment
-from switchyard.cloud.sagemaker.images import Runtime, runtime_for
+from switchyard.cloud.sagemaker.algorithms.built_in import with_metrics
+from switchyard.cloud.sagemaker.artifacts import Artifacts
+from switchyard.cloud.sagemaker.checkpoints import Checkpoints
+from switchyard.cloud.sagemaker.container import HOST, OPT_ML, base_environment
+from switchyard.cloud.sagemaker.context import Interruption, interruption_by
+from switchyard.cloud.sagemaker.images import Runtime, runtime_for, version_note
 from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, JobStoppedError, Launch, last_words
-from switchyard.cloud.sagemaker.pipes import Pipe
-from switchyard.cloud.sagemaker.s3 import join_uri, pack, upload_file, upload_folder
-from switchyard.cloud.sagemaker.script_mode import ScriptMode, decoded
+from switchyard.cloud.sagemaker.requirements import Environment, InstallError, prepare
 from switchyard.cloud.sagemaker.store import now
+from switchyard.cloud.sagemaker.training_hosts import TrainingHosts
+from switchyard.cloud.sagemaker.training_time import TrainingTime
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-DEFAULT_MAX_SECONDS = 24 * 3600
 STAGE_MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
+    "Interrupted": "The managed spot training instances were interrupted",
     "Uploading": "Uploading generated training model",
     "Completed": "Training job completed",
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
 }
+_OVERTIME = {"MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
 KILLED = "AlgorithmError: , exit code: 137"
+METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+# How long it takes until spot capacity is there again, before scaling.
+CAPACITY_SECONDS = 60
+
+
+class JobInterruptedError(Exception):
+    """The spot instances were taken away; the message says why."""
 
 
 class TrainingJob(Job):
@@ -60,60 +67,45 @@ class TrainingJob(Job):
         self.model_uri: str | None = None
         self.training_started: Any = None
         self.on_stage("Starting")
-        algorithm = request["AlgorithmSpecification"]
-        definitions = algorithm.get("MetricDefinitions", [])
+        definitions = request["AlgorithmSpecification"].get("MetricDefinitions", [])
         self._patterns = [(definition["Name"], re.compile(definition["Regex"])) for definition in definitions]
-        self._cluster = Cluster(request["ResourceConfig"])
-        self._channels = [
-            Channel(channel, algorithm["TrainingInputMode"]) for channel in request.get("InputDataConfig", [])
-        ]
-        self._hyperparameters = decoded(request.get("HyperParameters", {}))
-        self._pipes: list[Pipe] = []
-        self._master_port = 0
+        self._time = TrainingTime(request)
+        self._interruptions: list[Interruption] = context.interruptions.pop(self.arn, [])
+        self._publishes_metrics: bool | None = None
 
-    def on_stage(self, stage: str) -> None:
+    def on_stage(self, stage: str, note: str = "") -> None:
         """Add a secondary status, with its time and message."""
-        if (self.secondary_status, stage) == ("MaxRuntimeExceeded", "Stopped"):
+        if stage == "Stopped" and self.secondary_status in _OVERTIME:
             return  # it says already how the job came to its end
         moment = now()
         if self.transitions:
             self.transitions[-1].setdefault("EndTime", moment)
         self.secondary_status = stage
-        self.transitions.append(
-            {"Status": stage, "StartTime": moment, "StatusMessage": STAGE_MESSAGES.get(stage, stage)}
-        )
+        message = f"{STAGE_MESSAGES.get(stage, stage)} {note}".strip()
+        self.transitions.append({"Status": stage, "StartTime": moment, "StatusMessage": message})
 
     def perform(self) -> None:
-        """Download, train, upload."""
-        runtime = runtime_for(self.request["AlgorithmSpecification"]["TrainingImage"], self.may)
-        self.on_stage("Downloading")
-        self._lay_out()
-        self.check_not_stopped()
-        self._master_port = free_port()
-        launches = [self._launch(runtime, host) for host in self._cluster.hosts]
-        self.on_stage("Training")
-        self.training_started = now()
-        try:
-            place, exit_code = self.run_hosts(
-                runtime,
-                launches,
-                max_seconds=self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_SECONDS),
-                on_line=self._catch_metrics,
-            )
-        except JobStoppedError:
-            self._upload()  # what the script has saved so far is not lost
-            raise
-        finally:
-            for pipe in self._pipes:
-                pipe.close()
-        if exit_code != 0:
-            raise JobFailedError(self._failure(launches[place], exit_code))
+        """Download, train, upload; after a spot interruption, all of it again."""
+        image = self.request["AlgorithmSpecification"]["TrainingImage"]
+        runtime = runtime_for(image, self.may)
+        if note := version_note(image, runtime):
+            self.log.note(note)
+        while True:
+            hosts = TrainingHosts(self.request, runtime, self.container.root, self.client("s3"))
+            try:
+                self._attempt(hosts, runtime)
+                break
+            except JobInterruptedError as interruption:
+                self._wait_for_capacity(str(interruption))
+            except JobStoppedError:
+                self._upload(hosts)  # what the script has saved so far is not lost
+                raise
         self.on_stage("Uploading")
-        self._upload()
+        self._upload(hosts)
 
     def describe(self) -> dict[str, Any]:
         """Answer DescribeTrainingJob."""
-        seconds = (self.ended_at - self.training_started).total_seconds() if self._timed() else None
+        is_timed = self.ended_at is not None and self.training_started is not None
         return {
             **{key: value for key, value in self.request.items() if key != "Tags"},
             "TrainingJobName": self.name,
@@ -128,105 +120,123 @@ class TrainingJob(Job):
             "TrainingStartTime": self.training_started,
             "TrainingEndTime": self.ended_at,
             "LastModifiedTime": self.modified,
-            "TrainingTimeInSeconds": None if seconds is None else math.ceil(seconds),
-            "BillableTimeInSeconds": None if seconds is None else math.ceil(seconds),
+            "TrainingTimeInSeconds": self._time.trained() if is_timed else None,
+            "BillableTimeInSeconds": self._time.billable() if is_timed else None,
         }
 
-    def _timed(self) -> bool:
-        return self.ended_at is not None and self.training_started is not None
+    def _attempt(self, hosts: TrainingHosts, runtime: Runtime) -> None:
+        self.on_stage("Downloading")
+        interruption = self._next_interruption()
+        checkpoints = self._checkpoints(hosts, interruption)
+        try:
+            hosts.lay_out(lambda error: self.end_processes(JobFailedError(str(error))))
+            if checkpoints is not None:
+                checkpoints.restore()
+            self.check_not_stopped()
+            self.on_stage("Training")
+            self.training_started = self.training_started or now()
+            with self._time.attempt():
+                environment = self._environment(hosts, runtime)
+                launches = [self._launch(hosts, host, environment) for host in hosts.names]
+                with _kept(checkpoints), self._interrupted(interruption, checkpoints) as on_line:
+                    seconds, overtime = self._time.left()
+                    place, exit_code = self.run_hosts(
+                        runtime, launches, max_seconds=seconds, on_line=on_line, overtime=overtime
+                    )
+        finally:
+            hosts.close()
+        if exit_code != 0:
+            raise JobFailedError(self._failure(launches[place], exit_code))
 
-    def _container(self, host: str) -> Container:
-        return Container(self.container.root / host)
+    def _next_interruption(self) -> Interruption | None:
+        """Return what takes away the spot instances in this attempt, if anything does."""
+        if not self.request.get("EnableManagedSpotTraining"):
+            return None
+        if self._interruptions:
+            return self._interruptions.pop(0)
+        fault = self.context.faults.take_job(self.resource, interruption=True)
+        return interruption_by(fault) if fault else None
 
-    def _lay_out(self) -> None:
-        s3 = self.client("s3")
-        code = self._hyperparameters.get("sagemaker_submit_directory")
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            for found in [pool.submit(channel.find, s3) for channel in self._channels]:
-                found.result()
-            downloads = []
-            for host in self._cluster.hosts:
-                container = self._container(host)
-                for name in ("model", "output/data", "output/intermediate", "input/config", "input/data", "code"):
-                    container.folder(*name.split("/"))
-                self._write_configuration(container, host)
-                for channel in self._channels:
-                    downloads.append(pool.submit(self._bring, s3, channel, host))
-            for download in downloads:
-                download.result()
-            # Last: it may lie in a channel.
-            for host in self._cluster.hosts:
-                download_code(s3, self._container(host), code)
-
-    def _write_configuration(self, container: Container, host: str) -> None:
-        container.write_json(self.request.get("HyperParameters", {}), "input", "config", "hyperparameters.json")
-        container.write_json(self._cluster.resource_config(host), "input", "config", "resourceconfig.json")
-        container.write_json(self._input_config(), "input", "config", "inputdataconfig.json")
-
-    def _input_config(self) -> dict[str, Any]:
-        return {channel.name: channel.config() for channel in self._channels}
-
-    def _bring(self, s3: Any, channel: Channel, host: str) -> None:
-        readers = self._cluster.in_groups(channel.groups)
-        if host not in readers:
-            return
-        path = self._container(host).path("input", "data", channel.name)
-        if not channel.is_pipe:
-            path.mkdir(exist_ok=True)
-            channel.download(s3, path, host, readers)
-            return
-        pipe = Pipe(
-            path,
-            lambda epoch: channel.stream(s3, epoch, host, readers),
-            lambda error: self.end_processes(JobFailedError(str(error))),
-        )
-        self._pipes.append(pipe)
-
-    def _launch(self, runtime: Runtime, host: str) -> Launch:
-        container = self._container(host)
-        given = {key: container.local(value) for key, value in self.request.get("Environment", {}).items()}
-        program = given.get("SAGEMAKER_PROGRAM") or self._hyperparameters.get("sagemaker_program")
-        environment = {
-            **base_environment(container.folder("code")),
+    def _launch(self, hosts: TrainingHosts, host: str, environment: Environment | None) -> Launch:
+        log = self.log if host == HOST else self.new_log(host)
+        credentials = {
             **self.context.identity.environment(self.role_arn()),
-            "SAGEMAKER_BASE_DIR": str(container.folder()),
-            **({"SAGEMAKER_TRAINING_MODULE": runtime.training_module} if runtime.training_module else {}),
-            "SAGEMAKER_REGION": str(self._hyperparameters.get("sagemaker_region", REGION)),
             "TRAINING_JOB_NAME": self.name,
             "TRAINING_JOB_ARN": self.arn,
         }
-        log = self.log if host == self._cluster.hosts[0] else self.new_log(host)
-        if program:
-            script = self._script(runtime, host, str(program))
-            command = entry_command(container.folder("code"), str(program), script.arguments())
-            environment |= script.variables()
-        elif algorithm := built_in(runtime):
-            command = ["python3", str(algorithm.training_script)]
-        else:
-            raise JobFailedError(
-                "ClientError: the hyperparameter sagemaker_program is missing: script mode needs to know "
-                "which script of sagemaker_submit_directory to run"
-            )
-        # The hosts are processes of one machine: by these each finds the first one.
-        environment |= {
-            "SM_MASTER_ADDR": LOOPBACK,
-            "SM_MASTER_PORT": str(self._master_port),
-            "MASTER_ADDR": LOOPBACK,
-            "MASTER_PORT": str(self._master_port),
-        }
-        return Launch(command, {**environment, **given}, container, log)
+        return hosts.launch(host, log, credentials, environment)
 
-    def _script(self, runtime: Runtime, host: str, program: str) -> ScriptMode:
-        container = self._container(host)
-        return ScriptMode(
-            hyperparameters=container.local_document(self._hyperparameters),
-            resource_config=self._cluster.resource_config(host),
-            input_config=self._input_config(),
-            base=container.folder(),
-            job_name=self.name,
-            program=program,
-            training_module=runtime.training_module,
-        )
+    def _environment(self, hosts: TrainingHosts, runtime: Runtime) -> Environment | None:
+        """Return the libraries that the script asks for, beyond the image's."""
+        if self.request["AlgorithmSpecification"].get("ContainerEntrypoint"):
+            return None  # then the image's toolkit, which would install them, is not run
+        container = hosts.container(HOST)
+        code = container.folder("code")
+
+        def pip(command: list[str], settings: dict[str, str]) -> int:
+            seconds, overtime = self._time.left()
+            launch = Launch(command, {**base_environment(code), **settings}, container, self.log)
+            return self.run_hosts(runtime, [launch], max_seconds=seconds, overtime=overtime)[1]
+
+        try:
+            return prepare(code, self.context.cache / "environments", pip)
+        except InstallError as error:
+            said = [line for line in self.log.tail if line.startswith("ERROR")] or list(self.log.tail)[-3:]
+            kind = "InstallModuleError" if error.is_package else "InstallRequirementsError"
+            raise JobFailedError(
+                f"AlgorithmError: {kind}:\nExitCode {error.exit_code}\n"
+                f'ErrorMessage "{" ".join(said)}"\nCommand "{error.command}", exit code: 1'
+            ) from None
+
+    def _checkpoints(self, hosts: TrainingHosts, interruption: Interruption | None) -> Checkpoints | None:
+        config = self.request.get("CheckpointConfig")
+        if not config:
+            return None
+        path = config.get("LocalPath", f"{OPT_ML}/checkpoints").removeprefix(OPT_ML).strip("/")
+
+        def on_saved() -> None:
+            if interruption is not None and interruption.seconds is None:
+                self.end_processes(JobInterruptedError(interruption.note))
+
+        return Checkpoints(self.client("s3"), config["S3Uri"], hosts.folders(*path.split("/")), on_saved)
+
+    @contextmanager
+    def _interrupted(
+        self, interruption: Interruption | None, checkpoints: Checkpoints | None
+    ) -> Iterator[Callable[[str], None]]:
+        """Let an interruption strike when it is due; yield what takes each line of the log."""
+        if interruption is None or (interruption.seconds is None and checkpoints is not None):
+            yield self._catch_metrics
+            return
+        why = JobInterruptedError(interruption.note)
+        if interruption.seconds is None:
+
+            def take(line: str) -> None:
+                self._catch_metrics(line)
+                self.end_processes(why)
+
+            yield take
+            return
+        timer = threading.Timer(interruption.seconds, self.end_processes, [why])
+        timer.start()
+        try:
+            yield self._catch_metrics
+        finally:
+            timer.cancel()
+
+    def _wait_for_capacity(self, note: str) -> None:
+        self.on_stage("Interrupted", note)
+        self.container.remove()
+        seconds, overtime = self._time.left()
+        waited = CAPACITY_SECONDS * self.context.time_scale
+        self._stop.wait(min(waited, seconds) if overtime == "MaxWaitTimeExceeded" else waited)
+        self.check_not_stopped()
+        seconds, overtime = self._time.left()
+        if seconds <= 0:
+            self.on_stage(overtime)
+            raise JobStoppedError
+        self.log = self.new_log(HOST)
+        self.on_stage("Starting")
 
     def _taker(self, log: LogStream, on_line: Callable[[str], None]) -> Callable[[list[str]], None]:
         take = super()._taker(log, on_line)
@@ -240,6 +250,15 @@ class TrainingJob(Job):
                 except (ValueError, IndexError):
                     continue
                 self.metrics[name] = {"MetricName": name, "Value": value, "Timestamp": now()}
+                self._publish_metric(name, value)
+
+    def _publish_metric(self, name: str, value: float) -> None:
+        if self._publishes_metrics is None:
+            self._publishes_metrics = bool(
+                self.may("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": METRICS_NAMESPACE})
+            )
+        if self._publishes_metrics:
+            record(METRICS_NAMESPACE, name, value, "None", {"TrainingJobName": self.name})
 
     def _failure(self, launch: Launch, exit_code: int) -> str:
         if self.sabotage is not None:
@@ -257,39 +276,26 @@ class TrainingJob(Job):
             f'Command "{command}", exit code: 1'
         )
 
-    def _upload(self) -> None:
-        output = join_uri(self.request["OutputDataConfig"]["S3OutputPath"], self.name, "output")
-        self.model_uri = self._upload_folder("model", join_uri(output, "model"), ("model",))
-        self._upload_folder("output", join_uri(output, "output"), ("output", "data"))
+    def _upload(self, hosts: TrainingHosts) -> None:
+        output = self.request["OutputDataConfig"]
+        artifacts = Artifacts(self.client("s3"), output, self.name, self.container.root / "artifacts")
+        self.model_uri = artifacts.upload("model", hosts.folders("model"))
+        artifacts.upload("output", hosts.folders("output", "data"))
 
-    def _upload_folder(self, name: str, uri: str, folder: tuple[str, ...]) -> str | None:
-        """Upload what all hosts have left in a folder; return where to, if there was anything."""
-        made = self.container.root / "artifacts" / name
-        for host in self._cluster.hosts:
-            left = self._container(host).folder(*folder)
-            if any(left.iterdir()):
-                _gather(left, made)
-        if not made.exists():
-            return None
-        s3 = self.client("s3")
-        if self.request["OutputDataConfig"].get("CompressionType") == "NONE":
-            upload_folder(s3, made, uri)
-            return f"{uri}/"
-        archive = made.with_name(f"{name}.tar.gz")
-        pack(made, archive)
-        upload_file(s3, archive, f"{uri}.tar.gz")
-        return f"{uri}.tar.gz"
+
+@contextmanager
+def _kept(checkpoints: Checkpoints | None) -> Iterator[None]:
+    """Keep checkpoints while the context lasts."""
+    if checkpoints is None:
+        yield
+        return
+    checkpoints.start()
+    try:
+        yield
+    finally:
+        checkpoints.close()
 
 
 def _printable(line: str) -> str:
     """Write control characters as SageMaker's log does, a tab as ``#011``; the regexes of metrics rely on it."""
     return _CONTROL.sub(lambda match: f"#{ord(match.group()):03o}", line)
-
-
-def _gather(left: Path, made: Path) -> None:
-    """Move a host's files to those of the others; of files with one name, the last host's stays."""
-    made.parent.mkdir(exist_ok=True)
-    if not made.exists():
-        left.rename(made)
-        return
-    shutil.copytree(left, made, symlinks=True, dirs_exist_ok=True)

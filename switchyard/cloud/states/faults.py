@@ -95,6 +95,8 @@ class Call:
         """Return whether the call can go wrong in that way."""
         if fault.kind.name == kinds.CRASH:
             return self.function is not None or self.job_arn is not None
+        if fault.kind.name == kinds.SPOT_INTERRUPTION:
+            return self.job_arn is not None and bool(self.parameters.get("EnableManagedSpotTraining"))
         if fault.kind.name == kinds.FAILED:
             return self.job_arn is not None or self.endpoint is not None
         return True
@@ -110,7 +112,7 @@ class Call:
             self.env.times_out = fault  # while it waits for what it has started
         elif kind.name == kinds.CRASH and self.function is not None:
             self.around.functions.crash_next(self.function, self.parameters["Payload"], fault.note)
-        elif kind.name in (kinds.CRASH, kinds.FAILED):
+        elif kind.name in kinds.OF_JOBS:
             self._sabotage(fault)
 
     def strike_after(self, fault: Fault) -> None:
@@ -146,7 +148,7 @@ class Call:
     def _sabotage(self, fault: Fault) -> None:
         sagemaker = self.around.sagemaker
         if self.job_arn is not None:
-            sagemaker.sabotage_job(self.job_arn, fault.note, crash=fault.kind.name == kinds.CRASH)
+            sagemaker.harm_job(self.job_arn, fault)
         elif self.service == "sagemaker":
             sagemaker.sabotage_deployment(str(self.endpoint), fault.note)
         else:
