@@ -18,6 +18,7 @@ SAM := .venv-sam/bin
 CHECKOV := .venv-checkov/bin
 IMAGE := .venv-image/bin
 REFERENCE := .venv-reference/bin
+PYTORCH := .venv-pytorch/bin
 # Dependency groups need a pip of 2025 or later.
 PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -85,7 +86,7 @@ author: .venv-author/.ready
 environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready .venv-image/.ready .venv-reference/.ready web/node_modules/.ready
 
 clean:
-	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .venv-reference .switchyard
+	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .venv-reference .venv-pytorch .switchyard
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -134,6 +135,13 @@ clean:
 	@$(PYTHON) -m venv .venv-reference
 	@$(REFERENCE)/python $(INSTALL) '$(PIP)'
 	@$(REFERENCE)/python $(INSTALL) --constraint constraints-reference.txt --group reference
+	@touch $@
+
+.venv-pytorch/.ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv-pytorch (the project with torch beside it; optional) ..."
+	@$(PYTHON) -m venv .venv-pytorch
+	@$(PYTORCH)/python $(INSTALL) '$(PIP)'
+	@$(PYTORCH)/python $(INSTALL) --constraint constraints.txt --group pytorch --editable .
 	@touch $@
 
 web/node_modules/.ready: web/package.json web/package-lock.json

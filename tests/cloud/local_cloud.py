@@ -64,11 +64,13 @@ class LocalCloud:
         What it loads.
     arguments : str
         More of its command line.
+    python : str
+        The interpreter that it runs on.
     """
 
-    def __init__(self, home: Path, template: Path, *arguments: str) -> None:
+    def __init__(self, home: Path, template: Path, *arguments: str, python: str = sys.executable) -> None:
         self.home = home
-        command = [sys.executable, "-m", "switchyard.cloud", "--port", "0", "--parent-pipe"]
+        command = [python, "-m", "switchyard.cloud", "--port", "0", "--parent-pipe"]
         self.process = subprocess.Popen(
             [*command, "--home", str(home), "--template", str(template), *arguments],
             stdin=subprocess.PIPE,

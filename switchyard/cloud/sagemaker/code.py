@@ -76,6 +76,24 @@ def package_command(code: Path, program: str, arguments: list[str]) -> list[str]
     return ["python3", "-m", program.removesuffix(".py"), *arguments]
 
 
+def torchrun_command(command: list[str], rank: int, hosts: int, master: tuple[str, int]) -> list[str]:
+    """Return the command line that runs a script's command in a group of PyTorch processes, one a host.
+
+    Parameters
+    ----------
+    command : list of str
+        As `entry_command` gives it.
+    rank, hosts : int
+        Which host this is, and of how many.
+    master : tuple
+        The address and the port of the first one.
+    """
+    address, port = master
+    options = ["--nnodes", hosts, "--nproc_per_node", 1, "--node_rank", rank]
+    options += ["--master_addr", address, "--master_port", port]
+    return ["python3", "-m", "torch.distributed.run", *map(str, options), *command[1:]]
+
+
 def _script(code: Path, program: str) -> Path:
     script = code / program
     if not script.resolve().is_relative_to(code.resolve()) or not script.is_file():

@@ -107,7 +107,7 @@ class TrainingJob(Job):
         """Answer DescribeTrainingJob."""
         is_timed = self.ended_at is not None and self.training_started is not None
         return {
-            **{key: value for key, value in self.request.items() if key != "Tags"},
+            **training_request.described(self.request),
             "TrainingJobName": self.name,
             "TrainingJobArn": self.arn,
             "TrainingJobStatus": self.status,

@@ -17,7 +17,7 @@ from switchyard.cloud.logs import LogStream
 from switchyard.cloud.sagemaker.algorithms.built_in import built_in
 from switchyard.cloud.sagemaker.channels import Channel
 from switchyard.cloud.sagemaker.cluster import LOOPBACK, Cluster, free_port
-from switchyard.cloud.sagemaker.code import download_code, entry_command, package_command
+from switchyard.cloud.sagemaker.code import download_code, entry_command, package_command, torchrun_command
 from switchyard.cloud.sagemaker.container import OPT_ML, Container, base_environment
 from switchyard.cloud.sagemaker.images import Runtime
 from switchyard.cloud.sagemaker.jobs import JobFailedError, Launch
@@ -128,6 +128,9 @@ class TrainingHosts:
             script = self._script(container, host, str(program))
             in_package = (code / "setup.py").is_file() and str(program).endswith(".py")
             command = (package_command if in_package else entry_command)(code, str(program), script.arguments())
+            if script.framework.get("sagemaker_torch_distributed_enabled"):
+                master = LOOPBACK, self._master_port
+                command = torchrun_command(command, self.names.index(host), len(self.names), master)
             variables |= script.variables()
         elif algorithm := built_in(self._runtime):
             command = ["python3", str(algorithm.training_script)]

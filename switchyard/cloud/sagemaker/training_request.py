@@ -10,6 +10,15 @@ from typing import Any
 
 from switchyard.cloud.sagemaker.container import OPT_ML
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
+from switchyard.cloud.sagemaker.script_mode import decoded
+
+# Launchers that the framework's images have, and nothing here.
+_LAUNCHERS = {
+    "sagemaker_mpi_enabled": "MPI",
+    "sagemaker_distributed_dataparallel_enabled": "SageMaker's distributed data parallel library",
+    "sagemaker_pytorch_ddp_enabled": "pytorchddp",
+    "sagemaker_pytorch_xla_multi_worker_enabled": "PyTorch/XLA",
+}
 
 
 def check(request: dict[str, Any]) -> None:
@@ -22,6 +31,10 @@ def check(request: dict[str, Any]) -> None:
     NotRunError
         SageMaker would run it; the local cloud cannot.
     """
+    hyperparameters = decoded(request.get("HyperParameters") or {})
+    for name, launcher in _LAUNCHERS.items():
+        if hyperparameters.get(name):
+            raise _not_run(f"distributed training by {launcher} (torch_distributed is run)")
     _check_spot(request)
     for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         _check_pattern(definition)
@@ -35,6 +48,19 @@ def check(request: dict[str, Any]) -> None:
     checkpoints = (request.get("CheckpointConfig") or {}).get("LocalPath") or OPT_ML
     if not re.match(rf"{OPT_ML}(/|$)", checkpoints) or ".." in checkpoints.split("/"):
         raise _not_run(f"a CheckpointConfig whose LocalPath ('{checkpoints}') is not below {OPT_ML}")
+
+
+def described(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request as DescribeTrainingJob gives it back: with what SageMaker takes for what was left out."""
+    off = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+    channels = request.get("InputDataConfig")
+    return {
+        **dict.fromkeys(off, False),
+        **{key: value for key, value in request.items() if key != "Tags"},
+        "OutputDataConfig": {"KmsKeyId": "", **request["OutputDataConfig"]},
+        "InputDataConfig": channels
+        and [{"CompressionType": "None", "RecordWrapperType": "None", **channel} for channel in channels],
+    }
 
 
 def _check_spot(request: dict[str, Any]) -> None:
