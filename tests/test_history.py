@@ -182,6 +182,27 @@ def test_the_reason_is_the_last_line_of_what_the_script_said():
     assert "invalid choice: 'nope'" in reason
 
 
+def test_a_fail_state_of_a_branch_is_where_it_went_wrong():
+    def event(number: int, before: int, kind: str, **details: Any) -> dict[str, Any]:
+        return {"id": number, "previousEventId": before, "type": kind, "timestamp": number, **details}
+
+    tree = build_tree(
+        [
+            event(1, 0, "ExecutionStarted"),
+            event(2, 1, "ParallelStateEntered", stateEnteredEventDetails={"name": "Both"}),
+            event(3, 2, "ParallelStateStarted"),
+            event(4, 3, "FailStateEntered", stateEnteredEventDetails={"name": "Refuse"}),
+            event(5, 3, "WaitStateEntered", stateEnteredEventDetails={"name": "Wait"}),
+            event(6, 5, "WaitStateAborted"),
+            event(7, 4, "ParallelStateFailed"),
+            event(8, 7, "ExecutionFailed", executionFailedEventDetails={"error": "Refused", "cause": "no"}),
+        ]
+    )
+    found = failed_state(tree)
+    assert found is not None
+    assert found.name == "Refuse"
+
+
 def test_a_failed_branch_stops_the_other_one():
     tree = tree_of("branch_failed")
     assert visit(tree, "Wait for endpoint").status is Status.FAILED

@@ -90,7 +90,8 @@ def failed_state(tree: ExecutionTree) -> StateVisit | None:
         last = visit.failures[-1]
         if last.error == tree.error and failure_reason(last.cause) == reason:
             return visit
-    return next((visit for visit in (*failed, *visits) if visit.failures), None)
+    by_itself = [visit for visit in leaves if visit.type == "Fail"]  # of a branch, whose history has no event for it
+    return next((visit for visit in (*failed, *visits) if visit.failures), by_itself[0] if by_itself else None)
 
 
 def read_time(value: Any) -> datetime:

@@ -107,7 +107,13 @@ def chain(states: int) -> dict[str, Any]:
                 }
                 for first in (place + 1, place + 3, place + 5)
             ]
-            document[names[place]] = {"Type": "Parallel", "Branches": branches, "Next": names[place + 7]}
+            # Without its result: three copies of the input in each of them would soon be too much.
+            document[names[place]] = {
+                "Type": "Parallel",
+                "Branches": branches,
+                "ResultPath": None,
+                "Next": names[place + 7],
+            }
             place += 7
             continue
         document[names[place]] = {"Type": "Pass", **follows}

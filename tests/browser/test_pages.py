@@ -136,7 +136,7 @@ def test_a_server_that_goes_away_is_said_and_comes_back_by_itself(
     page = window.new_page()
     try:
         with serving(context()) as server:
-            port = server.server.port
+            port = server.port
             page.goto(f"{server.url}/executions/{quote(deployed, safe='')}")
             expect(node(page, "Prepare run")).to_be_visible()
         banner = page.get_by_text(re.compile("server does not answer"))

@@ -76,9 +76,9 @@ class Browser:
 
 
 @contextmanager
-def serving(context: Context) -> Iterator[Browser]:
-    """Serve a console on any port for a while."""
-    listener = listen(port=0)
+def serving(context: Context, port: int = 0) -> Iterator[Browser]:
+    """Serve a console for a while, on any port by default."""
+    listener = listen(port=port)
     server = ConsoleServer(context, listener)
     server.start()
     try:
