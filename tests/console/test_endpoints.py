@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from switchyard.aws.client import connect_local
+from switchyard.console.context import Connection, Context
+from switchyard.launcher import RunningCloud
 from tests.cloud.local_cloud import wait_until
-from tests.console.browser import Browser
+from tests.console.browser import Browser, serving
+from tests.fake_cloud import refusal
 from tests.runs.conftest import Site
 
 NAME = "switchyard-diabetes"
@@ -144,3 +148,17 @@ def test_a_page_is_told_when_there_is_no_such_endpoint(deployed: Browser) -> Non
         first = next(messages)
     assert first["kind"] == "problem"
     assert "there is no endpoint 'switchyard-nothing'" in first["data"]["detail"]
+
+
+def test_without_metrics_the_endpoint_is_shown_and_the_page_says_why(deployed: Browser, site: Site) -> None:
+    cloud = connect_local(RunningCloud(site.url, site.pid))
+
+    def refuse(**_: Any) -> None:
+        raise refusal("AccessDenied", "no metrics for you", "GetMetricData")
+
+    cloud.client("cloudwatch").meta.events.register("before-call.cloudwatch.GetMetricData", refuse)
+    with serving(Context(Connection(cloud), home=None, project=None)) as console:
+        found = console.get("/api/endpoint", name=NAME).json()
+    assert found["row"]["status"] == "InService"
+    assert found["metrics"] == []
+    assert "no metrics for you" in found["problem"]

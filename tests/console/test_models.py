@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from switchyard.aws.client import connect_local
 from switchyard.console.context import Connection, Context
+from switchyard.launcher import RunningCloud
 from switchyard.project import Project
 from tests.cloud.local_cloud import wait_until
 from tests.console.browser import Browser, home_with_runs, serving
+from tests.fake_cloud import refusal
 from tests.runs.conftest import ROOT, Execution, Site, add_recipe
 
 RECIPE = "console-models"
@@ -209,3 +212,19 @@ def test_a_past_run_that_is_broken_or_hostile_is_shown_as_far_as_it_goes(tmp_pat
         metrics = {run["name"]: run["metrics"] for run in answer.json()["runs"]}
         assert console.get("/api/models").status == 200
     assert metrics == {"list": {}, "cut": {}, "strange": {"d": 1.0}, "large": {}}
+
+
+def test_without_the_registry_the_runs_tell_what_they_can_and_the_page_says_why(runs: Runs, site: Site) -> None:
+    cloud = connect_local(RunningCloud(site.url, site.pid))
+
+    def refuse(**_: Any) -> None:
+        raise refusal("AccessDeniedException", "not you", "ListModelPackages")
+
+    cloud.client("sagemaker").meta.events.register("before-call.sagemaker.ListModelPackages", refuse)
+    with serving(Context(Connection(cloud), home=None, project=None)) as console:
+        found = console.get("/api/model", recipe=RECIPE).json()
+        listed = console.get("/api/models").json()
+    assert "AWS denied ListModelPackages: not you" in found["problem"]
+    assert listed["problem"] == found["problem"]
+    assert [run["approval"] for run in found["runs"]] == ["Approved", "Rejected", None]
+    assert [run["version"] for run in found["runs"]] == [1, 2, None]
