@@ -1,5 +1,6 @@
 import type { Target } from "../api/types";
 import { useConnectionState } from "../live";
+import { sentence } from "../ui/sentence";
 
 /** What is wrong with the server or the cloud, said at the top of each page as long as it is so. */
 export function Banners({ target }: { target: Target | undefined }) {
@@ -13,11 +14,20 @@ export function Banners({ target }: { target: Target | undefined }) {
       ) : null}
       {!isLost && target && !target.is_up ? (
         <p class="banner">
-          {target.name} does not answer{target.problem ? `: ${target.problem}` : "."}{" "}
-          {target.problem && !/[.!?]$/.test(target.problem) ? "." : ""} Past runs can be read; nothing can be
-          started.
+          <Reason target={target} /> Past runs can be read; nothing can be started.
         </p>
       ) : null}
     </div>
+  );
+}
+
+// What stands between backticks is a command.
+function Reason({ target }: { target: Target }) {
+  const text = sentence(target.problem ?? `${target.name} does not answer`);
+  return (
+    <>
+      {text.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}
+      {/[.!?]$/.test(text) ? "" : "."}
+    </>
   );
 }

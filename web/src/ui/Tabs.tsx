@@ -29,10 +29,12 @@ export function Tabs({ label, tabs, selected, onSelect, children, actions }: Tab
     tabs.findIndex((tab) => tab.id === selected),
   );
   const go = (index: number) => {
-    const tab = tabs[(index + tabs.length) % tabs.length];
+    const place = (index + tabs.length) % tabs.length;
+    const tab = tabs[place];
     if (!tab) return;
     onSelect(tab.id);
-    list.current?.querySelector<HTMLElement>(`[data-tab="${CSS.escape(tab.id)}"]`)?.focus();
+    const button = list.current?.children[place];
+    if (button instanceof HTMLElement) button.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const steps: Record<string, number> = {
@@ -57,7 +59,6 @@ export function Tabs({ label, tabs, selected, onSelect, children, actions }: Tab
               role="tab"
               class="tab"
               id={`${base}-tab-${index}`}
-              data-tab={tab.id}
               aria-selected={index === at}
               aria-controls={`${base}-panel`}
               tabIndex={index === at ? 0 : -1}
