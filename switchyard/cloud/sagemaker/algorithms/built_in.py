@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.metrics import METRIC_DEFINITIONS
+from switchyard.algorithms.xgboost.metrics import METRIC_DEFINITIONS
 from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.images import Runtime, known_runtime
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.errors import PYARROW, MissingLibraryError, UserError
+from switchyard.algorithms.xgboost.errors import UserError
+from switchyard.cloud.sagemaker.algorithms.xgboost.errors import PYARROW, MissingLibraryError
 from switchyard.cloud.sagemaker.algorithms.xgboost.formats import (
     CSV,
     LIBSVM,

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 
-class UserError(Exception):
-    """The user can mend it: a hyperparameter, a channel, or the data."""
-
-
 class AlgorithmError(Exception):
     """The library has failed."""
 

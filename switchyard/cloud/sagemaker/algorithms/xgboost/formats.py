@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.errors import UserError
+from switchyard.algorithms.xgboost.errors import UserError
 
 CSV, LIBSVM, PARQUET, RECORDIO = "csv", "libsvm", "parquet", "recordio-protobuf"
 _BY_CONTENT_TYPE = {

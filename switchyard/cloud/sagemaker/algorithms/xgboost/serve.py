@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.errors import XGBOOST, MissingLibraryError, UserError
+from switchyard.algorithms.xgboost.errors import UserError
+from switchyard.cloud.sagemaker.algorithms.xgboost.errors import XGBOOST, MissingLibraryError
 from switchyard.cloud.sagemaker.algorithms.xgboost.formats import CSV, LIBSVM, delimiter_of, format_of
 from switchyard.cloud.sagemaker.algorithms.xgboost.model import ModelError, load
 from switchyard.cloud.sagemaker.model_server import RequestError, serve

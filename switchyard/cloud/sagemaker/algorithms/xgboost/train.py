@@ -14,17 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from switchyard.algorithms.xgboost.errors import UserError
+from switchyard.algorithms.xgboost.hyperparameters import DEFAULT_OBJECTIVE, validate
+from switchyard.algorithms.xgboost.metrics import is_maximized
 from switchyard.cloud.sagemaker.algorithms.xgboost import checkpoints
 from switchyard.cloud.sagemaker.algorithms.xgboost.channels import check_channels, read_channel
 from switchyard.cloud.sagemaker.algorithms.xgboost.errors import (
     XGBOOST,
     AlgorithmError,
     MissingLibraryError,
-    UserError,
 )
+from switchyard.cloud.sagemaker.algorithms.xgboost.evaluation import evaluation, is_own
 from switchyard.cloud.sagemaker.algorithms.xgboost.formats import format_of
-from switchyard.cloud.sagemaker.algorithms.xgboost.hyperparameters import DEFAULT_OBJECTIVE, validate
-from switchyard.cloud.sagemaker.algorithms.xgboost.metrics import evaluation, is_maximized, is_own
 from switchyard.cloud.sagemaker.algorithms.xgboost.model import MODEL_NAME, save
 
 LOG = logging.getLogger(__name__)

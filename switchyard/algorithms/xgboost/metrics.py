@@ -5,7 +5,6 @@ Source: "Tune an XGBoost Model" (Amazon SageMaker Developer Guide), and what Des
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 MAXIMIZED = (
@@ -52,6 +51,23 @@ _READ = (
     *("accuracy", "auc", "aucpr", "error", "f1", "gamma-deviance", "gamma-nloglik", "logloss", "mae"),
     *("map", "merror", "mlogloss", "mse", "ndcg", "poisson-nloglik", "rmse", "tweedie-nloglik"),
 )
+# What XGBoost computes for an objective when no eval_metric is asked for.
+DEFAULT_METRICS = {
+    "binary:hinge": "error",
+    "binary:logistic": "logloss",
+    "binary:logitraw": "logloss",
+    "count:poisson": "poisson-nloglik",
+    "multi:softmax": "mlogloss",
+    "multi:softprob": "mlogloss",
+    "rank:ndcg": "ndcg",
+    "reg:absoluteerror": "mae",
+    "reg:gamma": "gamma-nloglik",
+    "reg:linear": "rmse",
+    "reg:logistic": "rmse",
+    "reg:pseudohubererror": "mphe",
+    "reg:squarederror": "rmse",
+    "reg:squaredlogerror": "rmsle",
+}
 METRIC_DEFINITIONS: tuple[dict[str, str], ...] = tuple(
     {
         "Name": f"{data}:{metric}",
@@ -60,23 +76,6 @@ METRIC_DEFINITIONS: tuple[dict[str, str], ...] = tuple(
     for data in ("train", "validation")
     for metric in _READ
 )
-# XGBoost itself has none of these: the image computes them, with scikit-learn.
-_OWN = {
-    "accuracy": ("accuracy_score", {}),
-    "balanced_accuracy": ("balanced_accuracy_score", {}),
-    "f1": ("f1_score", {"average": "macro"}),
-    "f1_binary": ("f1_score", {"average": "binary"}),
-    "f1_macro": ("f1_score", {"average": "macro"}),
-    "mse": ("mean_squared_error", {}),
-    "precision": ("precision_score", {}),
-    "precision_macro": ("precision_score", {"average": "macro"}),
-    "precision_micro": ("precision_score", {"average": "micro"}),
-    "r2": ("r2_score", {}),
-    "recall": ("recall_score", {}),
-    "recall_macro": ("recall_score", {"average": "macro"}),
-    "recall_micro": ("recall_score", {"average": "micro"}),
-}
-_OF_NUMBERS = {"mse", "r2"}
 
 
 class EvaluationMetrics:
@@ -99,40 +98,3 @@ class EvaluationMetrics:
 def is_maximized(metric: str) -> bool:
     """Whether more of a metric is better."""
     return metric.partition("@")[0] in MAXIMIZED
-
-
-def is_own(metric: str) -> bool:
-    """Whether the image computes the metric, and not XGBoost."""
-    return metric in _OWN
-
-
-def evaluation(metrics: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
-    """Make the function that computes the image's own metrics after each round.
-
-    Parameters
-    ----------
-    metrics : list of str
-        Names for which `is_own` is true.
-    objective : str
-        It decides what a prediction is: a probability, a margin, a class or a row of probabilities.
-    """
-    import sklearn.metrics
-
-    margin = 0.0 if objective == "binary:logitraw" else 0.5
-
-    def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
-        if predictions.ndim > 1:
-            classes = predictions.argmax(axis=1)
-        elif objective.startswith("multi:"):
-            classes = predictions.astype(int)
-        else:
-            classes = (predictions > margin).astype(int)
-        labels = data.get_label()
-        values = []
-        for metric in metrics:
-            function, options = _OWN[metric]
-            guesses = predictions if metric in _OF_NUMBERS else classes
-            values.append((metric, float(getattr(sklearn.metrics, function)(labels, guesses, **options))))
-        return values
-
-    return evaluate

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.errors import UserError
+from switchyard.algorithms.xgboost.errors import UserError
 
 
 class Range(Protocol):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.errors import UserError
-from switchyard.cloud.sagemaker.algorithms.xgboost.hyperparameters import OBJECTIVES, validate
+from switchyard.algorithms.xgboost.errors import UserError
+from switchyard.algorithms.xgboost.hyperparameters import OBJECTIVES, validate
 
 
 def test_each_is_read_as_its_kind() -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from switchyard.cloud.sagemaker.algorithms.xgboost.errors import UserError
-from switchyard.cloud.sagemaker.algorithms.xgboost.metrics import MAXIMIZED, MINIMIZED, EvaluationMetrics
-from switchyard.cloud.sagemaker.algorithms.xgboost.ranges import (
+from switchyard.algorithms.xgboost.errors import UserError
+from switchyard.algorithms.xgboost.metrics import MAXIMIZED, MINIMIZED, EvaluationMetrics
+from switchyard.algorithms.xgboost.ranges import (
     Hyperparameter,
     Interval,
     choice,
