@@ -94,7 +94,7 @@ class Plain:
         self.source = folder / "source"
         self.model: Path | None = None
         shutil.copytree(
-            project.training_code / self._recipe.source, self.source, ignore=shutil.ignore_patterns("__pycache__")
+            project.training_code / self._recipe.code_folder, self.source, ignore=shutil.ignore_patterns("__pycache__")
         )
         (folder / "data").mkdir()
         shutil.copy(project.recipes / str(self._recipe.data.source), folder / "data")

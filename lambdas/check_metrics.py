@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import BaseModel, Field
-from shared.gate import COMPUTED_METRICS, GateRule, finite_metrics, judge, needs_comparison
+from shared.gate import GateRule, computed_metric, finite_metrics, judge, needs_comparison
 from shared.observability import logger, publish_metrics
 from shared.registry import Champion, find_champion
 from shared.tasks import TaskEvent, task
@@ -84,11 +84,11 @@ def check_metrics(
         ``passed``, the finite ``metrics``, the ``reasons`` why not, the ``champion``, and whether its predictions are
         to be compared too (``compare_predictions``).
     """
-    here = [rule.model_copy(update={"margin": None}) if rule.metric in COMPUTED_METRICS else rule for rule in gate]
+    here = [rule.model_copy(update={"margin": None}) if computed_metric(rule.metric) else rule for rule in gate]
     reasons = judge(here, metrics, None if champion is None else champion.metrics)
     finite = finite_metrics(metrics)
     publish_metrics(recipe, {"GateFailed" if reasons else "GatePassed": 1})
-    publish_metrics(recipe, {f"validation_{name}": value for name, value in finite.items()})
+    publish_metrics(recipe, {_published_name(name): value for name, value in finite.items()})
     logger.info("Checked the metrics", passed=not reasons, metrics=finite, reasons=reasons)
     return {
         "passed": not reasons,
@@ -99,3 +99,8 @@ def check_metrics(
         else {"model_package_arn": champion.model_package_arn, "metrics": champion.metrics},
         "compare_predictions": champion is not None and needs_comparison(gate),
     }
+
+
+def _published_name(metric: str) -> str:
+    """Name a metric of the training; an algorithm's own says already which data it is of."""
+    return metric.replace(":", "_") if ":" in metric else f"validation_{metric}"

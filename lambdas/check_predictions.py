@@ -5,12 +5,13 @@ What is gated is what was predicted: each row is ``target,prediction``, joined b
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from shared.errors import InvalidPredictions, PredictionsBelowGate
-from shared.gate import COMPUTED_METRICS, GateRule, finite_metrics, judge
+from shared.gate import REGRESSION_METRICS, GateRule, computed_metric, finite_metrics, judge
 from shared.observability import logger, publish_metrics
 from shared.s3 import S3Location, list_objects, read_lines
 from shared.tasks import TaskEvent, task
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# The probability above which a row counts as 1, and the smallest that a logarithm is taken of: XGBoost's own.
+BOUNDARY = 0.5
+SMALLEST_CHANCE = 1e-16
 
 
 class Event(TaskEvent):
@@ -87,9 +92,11 @@ def check_predictions(
         When there are no rows, or one of them is no pair of finite numbers.
     """
     predictions = read_predictions(S3Location.parse(predictions_uri).as_folder())
-    metrics = regression_metrics(predictions)
-    champion = _champion_metrics(champion_predictions_uri, predictions)
-    reasons = judge([rule for rule in gate if rule.metric in COMPUTED_METRICS], metrics, champion)
+    rules = [rule.model_copy(update={"metric": name}) for rule in gate if (name := computed_metric(rule.metric))]
+    asked = [rule.metric for rule in rules]
+    metrics = metrics_of(predictions, asked)
+    champion = _champion_metrics(champion_predictions_uri, predictions, asked)
+    reasons = judge(rules, metrics, champion)
     rows, finite = len(predictions.targets), finite_metrics(metrics)
     publish_metrics(
         recipe,
@@ -112,7 +119,7 @@ def check_predictions(
     }
 
 
-def _champion_metrics(uri: str | None, candidate: Predictions) -> dict[str, float] | None:
+def _champion_metrics(uri: str | None, candidate: Predictions, asked: Sequence[str]) -> dict[str, float] | None:
     """Give the champion's metrics; an empty dict, which no margin passes, when it did not predict the same rows."""
     if uri is None:
         return None
@@ -124,7 +131,7 @@ def _champion_metrics(uri: str | None, candidate: Predictions) -> dict[str, floa
     if champion.targets != candidate.targets:
         logger.warning("The champion has predicted other rows", rows=len(champion.targets))
         return {}
-    return regression_metrics(champion)
+    return metrics_of(champion, asked)
 
 
 def read_predictions(folder: S3Location) -> Predictions:
@@ -145,6 +152,69 @@ def read_predictions(folder: S3Location) -> Predictions:
             f"There is not one predicted row in the .out objects under {folder.uri}: was the test data empty?"
         )
     return predictions
+
+
+def metrics_of(predictions: Predictions, asked: Sequence[str]) -> dict[str, float]:
+    """Compute the metrics of predictions: of numbers, or where the targets are 0 and 1, of probabilities.
+
+    Parameters
+    ----------
+    asked
+        The metrics that the gate names; they are computed of whatever the predictions are.
+    """
+    numbers, classes = regression_metrics(predictions), classification_metrics(predictions)
+    computed = {**numbers, **classes}
+    are_probabilities = math.isfinite(classes.get("logloss", math.nan))
+    usual = ("auc", "logloss", "error", "accuracy") if are_probabilities else REGRESSION_METRICS
+    return {name: computed[name] for name in dict.fromkeys([*asked, *usual]) if name in computed}
+
+
+def classification_metrics(predictions: Predictions) -> dict[str, float]:
+    """Compute accuracy, error, merror, auc and logloss; NaN where one is not defined; nothing without classes.
+
+    Targets that are all 0 or 1 may be predicted by a probability: above 0.5 stands for 1, as in XGBoost's `error`.
+    Other targets are classes by their number, and predicted by it.
+
+    Examples
+    --------
+    >>> classification_metrics(Predictions(array("d", [0, 1, 1, 0]), array("d", [0.1, 0.8, 0.4, 0.2])))["accuracy"]
+    0.75
+    """
+    targets, predicted = predictions
+    if not all(target.is_integer() for target in targets):
+        return {}
+    are_binary = all(target in {0, 1} for target in targets)
+    are_probabilities = are_binary and all(0 <= guess <= 1 for guess in predicted)
+    classes = [float(guess > BOUNDARY) for guess in predicted] if are_probabilities else predicted
+    wrong = sum(target != guess for target, guess in zip(targets, classes, strict=True)) / len(targets)
+    return {
+        "accuracy": 1 - wrong,
+        "error": wrong,
+        "merror": wrong,
+        "auc": _area_under_curve(targets, predicted) if are_binary else math.nan,
+        "logloss": _log_loss(targets, predicted) if are_probabilities else math.nan,
+    }
+
+
+def _area_under_curve(targets: Sequence[float], predicted: Sequence[float]) -> float:
+    """Give the share of pairs of a 1 and a 0 that are in order; a tie counts half."""
+    positives = sum(map(int, targets))
+    negatives = len(targets) - positives
+    if not positives or not negatives:
+        return math.nan
+    # Row numbers rather than rows: a million of them fit into the function's memory.
+    order = sorted(range(len(targets)), key=predicted.__getitem__)
+    ranks, rank = 0.0, 1
+    for _, ties in itertools.groupby(order, key=predicted.__getitem__):
+        group = [targets[row] for row in ties]
+        ranks += sum(group) * (rank + (len(group) - 1) / 2)
+        rank += len(group)
+    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def _log_loss(targets: Sequence[float], predicted: Sequence[float]) -> float:
+    chances = (guess if target else 1 - guess for target, guess in zip(targets, predicted, strict=True))
+    return _sum(-math.log(max(chance, SMALLEST_CHANCE)) for chance in chances) / len(targets)
 
 
 def regression_metrics(predictions: Predictions) -> dict[str, float]:

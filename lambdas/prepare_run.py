@@ -339,30 +339,12 @@ def _processing(recipe: PublishedRecipe) -> Processing:
 
 def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> Training:
     limits, instance = recipe.limits, recipe.instances.training
-    hyperparameters = {
-        **recipe.hyperparameters,
-        "sagemaker_program": recipe.entry_points.train,
-        "sagemaker_submit_directory": recipe.code_uri,
-        "sagemaker_container_log_level": CONTAINER_LOG_LEVEL,
-        "sagemaker_region": region,
-    }
-    # Script-mode containers decode each value as JSON (sagemaker-training, `mapping.decode`).
-    encoded = {}
-    for name, setting in hyperparameters.items():
-        try:
-            encoded[name] = value = json.dumps(setting, allow_nan=False)
-        except ValueError:
-            raise InvalidRun(f"Hyperparameter {name!r} is {setting!r}: expected finite numbers.") from None
-        if len(value) > MAX_HYPERPARAMETER:
-            raise InvalidRun(
-                f"Hyperparameter {name!r} has {len(value)} characters, SageMaker's limit is {MAX_HYPERPARAMETER}."
-            )
     stopping: StoppingCondition = {"MaxRuntimeInSeconds": limits.training_seconds}
     longest = limits.training_seconds
     if limits.spot:  # SageMaker demands it with spot capacity, and refuses it without
         longest = stopping["MaxWaitTimeInSeconds"] = limits.wait_seconds or limits.training_seconds
     return {
-        "hyperparameters": encoded,
+        "hyperparameters": _hyperparameters(recipe, region),
         "metric_definitions": [{"Name": metric.name, "Regex": metric.regex} for metric in recipe.metrics],
         "instance_type": instance.type,
         "instance_count": instance.count,
@@ -374,7 +356,49 @@ def _training(recipe: PublishedRecipe, run_uri: str, region: str) -> Training:
     }
 
 
+def _hyperparameters(recipe: PublishedRecipe, region: str) -> dict[str, str]:
+    if recipe.source is None:
+        # An algorithm takes its own alone, and reads them as they stand.
+        settings, write = recipe.hyperparameters, _as_text
+    else:
+        settings = {
+            **recipe.hyperparameters,
+            "sagemaker_program": recipe.entry_points.train,
+            "sagemaker_submit_directory": recipe.code_uri,
+            "sagemaker_container_log_level": CONTAINER_LOG_LEVEL,
+            "sagemaker_region": region,
+        }
+        write = _as_json
+    encoded = {}
+    for name, setting in settings.items():
+        try:
+            encoded[name] = value = write(setting)
+        except ValueError:
+            raise InvalidRun(f"Hyperparameter {name!r} is {setting!r}: expected finite numbers.") from None
+        if len(value) > MAX_HYPERPARAMETER:
+            raise InvalidRun(
+                f"Hyperparameter {name!r} has {len(value)} characters, SageMaker's limit is {MAX_HYPERPARAMETER}."
+            )
+    return encoded
+
+
+def _as_json(setting: Any) -> str:
+    """Write a hyperparameter as script mode reads it (sagemaker-training, `mapping.decode`)."""
+    return json.dumps(setting, allow_nan=False)
+
+
+def _as_text(setting: Any) -> str:
+    """Write a hyperparameter as an algorithm reads it: a text as it is, names with commas between them."""
+    if isinstance(setting, str):
+        return setting
+    if isinstance(setting, list) and all(isinstance(item, str) for item in setting):
+        return ",".join(setting)
+    return _as_json(setting)
+
+
 def _model_environment(recipe: PublishedRecipe, region: str) -> dict[str, str]:
+    if recipe.source is None:
+        return {}
     return {
         "SAGEMAKER_PROGRAM": recipe.entry_points.inference,
         "SAGEMAKER_SUBMIT_DIRECTORY": recipe.code_uri,

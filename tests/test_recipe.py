@@ -80,7 +80,7 @@ def test_a_gate_on_a_metric_without_regex_is_refused(project):
             "gate[0].treshold: unknown key; did you mean 'threshold'?",
         ),
         ({"data": {"target": "y", "zzz": 1}}, "data.zzz: unknown key; known: features, format, seed, source"),
-        ({"metrics": None}, "metrics: it is required; add it"),
+        ({"metrics": None}, "metrics: there is none; give at least 1"),
         ({"gate": []}, "gate: it is empty; give at least 1"),
         ({"data": "trees.csv"}, "data: 'trees.csv' is not a mapping; write its keys below it, indented"),
         (

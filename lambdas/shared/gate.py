@@ -9,7 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, FiniteFloat
 
 # The metrics that can be had from targets and predictions alone, whatever model they are of.
-COMPUTED_METRICS = ("rmse", "mse", "mae", "r2")
+REGRESSION_METRICS = ("rmse", "mse", "mae", "r2")
+CLASSIFICATION_METRICS = ("auc", "logloss", "error", "merror", "accuracy")
+# What an algorithm of SageMaker's calls a metric on the validation channel.
+VALIDATION = "validation:"
 
 
 class GateRule(BaseModel):
@@ -50,9 +53,26 @@ def judge(
     return [reason for rule in rules for reason in _reasons(rule, metrics, champion)]
 
 
+def computed_metric(name: str) -> str | None:
+    """Give the metric of predictions that a metric of the training stands for; None where there is none.
+
+    A recipe's own `accuracy` is whatever its script says, an algorithm's `validation:accuracy` is known.
+
+    Examples
+    --------
+    >>> computed_metric("rmse"), computed_metric("validation:auc"), computed_metric("auc")
+    ('rmse', 'auc', None)
+    """
+    known: tuple[str, ...] = REGRESSION_METRICS
+    if name.startswith(VALIDATION):
+        known = (*REGRESSION_METRICS, *CLASSIFICATION_METRICS)
+    base = name.removeprefix(VALIDATION)
+    return base if base in known else None
+
+
 def needs_comparison(rules: Iterable[GateRule]) -> bool:
     """Tell whether a rule asks for a margin over the champion that predictions can show."""
-    return any(rule.margin is not None and rule.metric in COMPUTED_METRICS for rule in rules)
+    return any(rule.margin is not None and computed_metric(rule.metric) for rule in rules)
 
 
 def finite_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -194,6 +194,8 @@ class PublishedRecipe(BaseModel):
     data_uri: str | None
     code_hash: str
     recipe_hash: str
+    # None: the image's own algorithm trains and serves, and the code is what splits the data.
+    source: str | None = None
     entry_points: EntryPoints = EntryPoints()
     hyperparameters: dict[str, Any]
     data: Data

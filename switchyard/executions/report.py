@@ -93,10 +93,14 @@ def metrics_table(result: RunResult) -> Table:
         table.add_column(column, justify="right")
     table.add_column("ok")
     validation, test = result.metrics or {}, result.test_metrics or {}
+    # An algorithm's validation:auc is auc on the test rows.
+    tested = {name: name.removeprefix("validation:") for name in [*gate, *validation]}
+    others = [name for name in test if name not in tested.values()]
     # The gated ones first: they decide.
-    for name in dict.fromkeys([*gate, *validation, *test]):
+    for name in [*tested, *others]:
         rule = gate.get(name)
-        measured = [metrics[name] for metrics in (validation, test) if name in metrics]
+        on_test = test.get(tested.get(name, name))
+        measured = [value for value in (validation.get(name), on_test) if value is not None]
         if rule is None:
             limit, verdict = "", Text("")
         else:
@@ -104,7 +108,7 @@ def metrics_table(result: RunResult) -> Table:
             limit = f"{sign} {_short(rule['threshold'])}"
             passed = name in validation and all(_passes(value, rule) for value in measured)
             verdict = Text("yes", style="green") if passed else Text("NO", style="bold red")
-        table.add_row(name, _short(validation.get(name)), _short(test.get(name)), limit, verdict)
+        table.add_row(name, _short(validation.get(name)), _short(on_test), limit, verdict)
     return table
 
 

@@ -187,7 +187,9 @@ def _plan(project: Project, recipe: Recipe, artifact_bucket: str, data_bucket: s
         image = image_uri(recipe.image, region, recipe.instances.training.type)
     except ImageError as error:
         raise RecipeError([Problem(f"recipes/{recipe.name}.yaml", "image", str(error))]) from None
-    source = Source.read(project.training_code / recipe.source)
+    source = Source.read(project.training_code / recipe.code_folder)
+    if recipe.source is None:
+        source = source.only(recipe.scripts.values())
     code_hash = source.content_hash()
     code_prefix = f"code/{source.name}/{code_hash}/"
     objects = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 ARCHIVE_NAME = "sourcedir.tar.gz"
@@ -43,6 +44,11 @@ class Source:
             files={name: path.read_bytes() for name, path in kept.items()},
             executable=frozenset(name for name, path in kept.items() if path.stat().st_mode & 0o100),
         )
+
+    def only(self, names: Collection[str]) -> Source:
+        """Leave out all files but these."""
+        files = {name: content for name, content in self.files.items() if name in names}
+        return Source(self.name, files, self.executable & files.keys())
 
     def content_hash(self) -> str:
         """Hash names and contents, not the archive: zlib's versions compress differently."""

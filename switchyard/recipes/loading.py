@@ -121,14 +121,15 @@ def _image_problems(recipe: Recipe, file: str) -> list[Problem]:
 
 def _source_problems(recipe: Recipe, path: Path, file: str) -> list[Problem]:
     training_code = path.parent.parent / "training_code"
-    folder = training_code / recipe.source
+    folder = training_code / recipe.code_folder
     if not folder.is_dir():
         others = [other.name for other in training_code.glob("[!._]*") if other.is_dir()]
-        message = f"there is no folder training_code/{recipe.source}"
-        return [Problem(file, "source", message, suggest(recipe.source, others))]
+        message = f"there is no folder training_code/{recipe.code_folder}"
+        fix = suggest(recipe.source, others) if recipe.source else "its prepare.py splits the data of such a recipe"
+        return [Problem(file, "source", message, fix)]
     return [
-        Problem(file, f"entry_points.{kind}", f"there is no file training_code/{recipe.source}/{script}", "add it")
-        for kind, script in recipe.entry_points.model_dump().items()
+        Problem(file, f"entry_points.{kind}", f"there is no file training_code/{recipe.code_folder}/{script}", "add it")
+        for kind, script in recipe.scripts.items()
         if not (folder / script).is_file()
     ]
 

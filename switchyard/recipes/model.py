@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from switchyard.recipes.algorithms import has_algorithm, hyperparameter_problem, metric_problem
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,6 +23,8 @@ MAX_PROCESSING_SECONDS = 5 * 24 * 3600
 MAX_JOB_SECONDS = 28 * 24 * 3600
 MAX_HYPERPARAMETERS = 95  # SageMaker takes 100; script mode needs five of its own.
 MAX_HYPERPARAMETER_CHARACTERS = 2500
+# What splits the data of a recipe without scripts: the script of this folder, which any table suits.
+SPLITTER = "tabular_regression"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9]){0,31}$")]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$")]
@@ -216,31 +220,45 @@ class ContentTypes(_Section):
 class Recipe(_Section):
     """What to train, on which data, and how good it must be to go into service."""
 
+    # For editors; `_metrics_are_distinct` says it of the document itself.
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"source": ["metrics"]}})
+
     name: Name
     """The recipe's name, equal to its file's."""
     description: str = ""
     """What the model is for."""
     image: Annotated[str, StringConstraints(min_length=1)]
-    """The container: framework:version (scikit-learn:1.4-2), or the full URI of an image."""
-    source: FolderName
-    """The folder of training_code/ that holds the scripts."""
+    """The container: framework:version (scikit-learn:1.4-2, xgboost:3.0-5), or the full URI of an image."""
+    source: Annotated[FolderName | None, Field(validate_default=True)] = None
+    """The folder of training_code/ that holds the scripts. Absent: the image's own algorithm trains and serves."""
     entry_points: EntryPoints = EntryPoints()
     """The scripts."""
-    hyperparameters: dict[str, Any] = {}
-    """The training script's arguments."""
+    hyperparameters: Annotated[dict[str, Any], Field(validate_default=True)] = {}
+    """The training script's arguments, or the algorithm's own."""
     data: Data
     """What to train on."""
     instances: AllInstances = AllInstances()
     """The machines."""
     limits: Limits = Limits()
     """The ceilings of time."""
-    metrics: Annotated[list[Metric], Field(min_length=1, max_length=40)]
-    """What SageMaker reads from the training's log."""
+    metrics: Annotated[list[Metric], Field(max_length=40, validate_default=True)] = []
+    """What SageMaker reads from the training's log. An algorithm has its own (validation:auc), and takes no others."""
     # An empty gate would ship any model.
     gate: Annotated[list[Condition], Field(min_length=1)]
     """What must hold for the model to go into service: all of it."""
     content_types: ContentTypes = ContentTypes()
     """What the model takes and gives."""
+
+    @property
+    def code_folder(self) -> str:
+        """The folder of training_code/ whose scripts the jobs start."""
+        return self.source or SPLITTER
+
+    @property
+    def scripts(self) -> dict[str, str]:
+        """The scripts of that folder which it takes, by what they are for."""
+        scripts: dict[str, str] = self.entry_points.model_dump()
+        return scripts if self.source else {"prepare": scripts["prepare"]}
 
     @field_validator("image")
     @classmethod
@@ -251,6 +269,33 @@ class Recipe(_Section):
                 fix="write for example scikit-learn:1.4-2, or the full URI of an image",
             )
         return image
+
+    @field_validator("source")
+    @classmethod
+    def _source_or_algorithm(cls, source: str | None, info: ValidationInfo) -> str | None:
+        image = info.data.get("image", "")
+        if source is None and image and not has_algorithm(image):
+            _refuse(
+                f"it is required: the image {image} has no algorithm of its own",
+                fix="name a folder of training_code/, or use an image with one, xgboost:3.0-5",
+            )
+        return source
+
+    @field_validator("entry_points")
+    @classmethod
+    def _scripts_have_a_source(cls, entry_points: EntryPoints, info: ValidationInfo) -> EntryPoints:
+        if "source" in info.data and info.data["source"] is None and entry_points != EntryPoints():
+            _refuse("there is no source for these scripts", fix="add source, or take them out")
+        return entry_points
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _hyperparameters_suit_the_algorithm(
+        cls, hyperparameters: dict[str, Any], info: ValidationInfo
+    ) -> dict[str, Any]:
+        if _runs_algorithm(info) and (problem := hyperparameter_problem(hyperparameters)):
+            _refuse(problem, fix="correct it; docs/xgboost.md names them all")
+        return hyperparameters
 
     @field_validator("hyperparameters")
     @classmethod
@@ -275,7 +320,11 @@ class Recipe(_Section):
 
     @field_validator("metrics")
     @classmethod
-    def _metrics_are_distinct(cls, metrics: list[Metric]) -> list[Metric]:
+    def _metrics_are_distinct(cls, metrics: list[Metric], info: ValidationInfo) -> list[Metric]:
+        if metrics and _runs_algorithm(info):
+            _refuse("SageMaker takes no metrics for its own algorithms, which have theirs", fix="take them out")
+        if not metrics and info.data.get("source") is not None:
+            _refuse("there is none", fix="give at least 1")
         for index, name in _repeated(metric.name for metric in metrics):
             _refuse(f"{name!r} is there twice", at=f"[{index}].name", fix="keep one")
         return metrics
@@ -285,7 +334,11 @@ class Recipe(_Section):
     def _gate_has_metrics(cls, gate: list[Condition], info: ValidationInfo) -> list[Condition]:
         for index, name in _repeated(condition.metric for condition in gate):
             _refuse(f"{name!r} has two conditions", at=f"[{index}].metric", fix="keep one")
-        if "metrics" not in info.data:
+        if _runs_algorithm(info) and "hyperparameters" in info.data:
+            for index, condition in enumerate(gate):
+                if problem := metric_problem(condition.metric, info.data["hyperparameters"]):
+                    _refuse(problem, at=f"[{index}].metric")
+        if "metrics" not in info.data or info.data.get("source") is None:
             return gate
         names = [metric.name for metric in info.data["metrics"]]
         for index, condition in enumerate(gate):
@@ -296,6 +349,10 @@ class Recipe(_Section):
                     fix="add it under metrics with its regex",
                 )
         return gate
+
+
+def _runs_algorithm(info: ValidationInfo) -> bool:
+    return "source" in info.data and info.data["source"] is None
 
 
 def _refuse(message: str, *, at: str = "", fix: str = "") -> NoReturn:

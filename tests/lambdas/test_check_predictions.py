@@ -7,11 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from check_predictions import Predictions, handler, regression_metrics
+from check_predictions import Predictions, classification_metrics, handler, regression_metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from shared.errors import InvalidPredictions, PredictionsBelowGate
-from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+)
 
 Read = Callable[[str], dict[str, Any]]
 FOLDER = "runs/diabetes-20260701-120000/predictions/"
@@ -179,3 +186,69 @@ def test_rows_are_counted(
     handler(event("check_predictions"), context)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert next(line["RowsPredicted"] for line in lines if "_aws" in line) == [2.0]
+
+
+@given(
+    st.lists(
+        # Steps of 1/64 make ties, and are the same numbers in every arithmetic.
+        st.tuples(st.integers(0, 1), st.integers(1, 63)),
+        min_size=2,
+        max_size=60,
+    ).filter(lambda rows: len({target for target, _ in rows}) == 2)
+)
+def test_the_metrics_of_probabilities_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
+    targets = [target for target, _ in rows]
+    predicted = [chance / 64 for _, chance in rows]
+    metrics = classification_metrics(Predictions(array("d", targets), array("d", predicted)))
+    accuracy = accuracy_score(targets, [chance > 0.5 for chance in predicted])
+    assert metrics == pytest.approx(
+        {
+            "auc": roc_auc_score(targets, predicted),
+            "logloss": log_loss(targets, predicted),
+            "accuracy": accuracy,
+            "error": 1 - accuracy,
+            "merror": 1 - accuracy,
+        }
+    )
+
+
+def test_classes_by_their_number_are_right_or_wrong() -> None:
+    metrics = classification_metrics(Predictions(array("d", [0, 2, 1, 2]), array("d", [0, 2, 2, 2])))
+    assert metrics["merror"] == 0.25
+    assert math.isnan(metrics["auc"])
+    assert math.isnan(metrics["logloss"])
+
+
+def test_targets_that_are_no_classes_have_no_accuracy() -> None:
+    assert classification_metrics(Predictions(array("d", [0.5, 1]), array("d", [0.5, 1]))) == {}
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction", "threshold", "reason"),
+    [
+        ("validation:auc", "maximize", 0.8, "auc 0.75 is below the limit 0.80"),
+        ("validation:error", "minimize", 0.1, "error 0.25 is above the limit 0.10"),
+        ("validation:rmse", "minimize", 0.1, "rmse 0.44 is above the limit 0.10"),
+        ("validation:merror", "minimize", 0.3, None),
+        # Of these the predictions say nothing: an algorithm's on other data, and a recipe's own.
+        ("train:auc", "maximize", 0.99, None),
+        ("auc", "maximize", 0.99, None),
+    ],
+)
+def test_an_algorithms_metric_on_validation_data_is_held_against_predictions(
+    predict: Callable[..., None],
+    event: Read,
+    context: Any,
+    metric: str,
+    direction: str,
+    threshold: float,
+    reason: str | None,
+) -> None:
+    predict("0,0.1\n0,0.2\n1,0.15\n1,0.9\n")
+    rule = {"metric": metric, "direction": direction, "threshold": threshold, "margin": None}
+    document = {**event("check_predictions"), "gate": [rule]}
+    if reason is None:
+        assert handler(document, context)["metrics"].keys() >= {"auc", "logloss", "error", "accuracy"}
+        return
+    with pytest.raises(PredictionsBelowGate, match=reason):
+        handler(document, context)

@@ -518,3 +518,21 @@ def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, code: str, status: i
         return make_api_call(name, parameters)
 
     monkeypatch.setattr(s3, "_make_api_call", call)
+
+
+def test_a_recipe_without_scripts_gives_the_algorithm_its_own_hyperparameters_alone(
+    s3: Any, publish: Publish, prepare: Prepare
+) -> None:
+    given = {"objective": "binary:logistic", "num_round": 50, "eta": 0.1, "eval_metric": ["error", "auc"]}
+    publish("churn", source=None, metrics=[], hyperparameters=given, data_uri=f"s3://switchyard-data/{DATA}")
+    s3.put_object(Bucket="switchyard-data", Key=DATA, Body=b"a,b\n")
+    state = prepare(recipe="churn", execution="churn-1")
+    assert state["training"]["hyperparameters"] == {
+        "objective": "binary:logistic",
+        "num_round": "50",
+        "eta": "0.1",
+        "eval_metric": "error,auc",
+    }
+    assert state["training"]["metric_definitions"] == []
+    assert state["model"]["environment"] == {}
+    assert state["processing"]["entrypoint"][1].endswith("/prepare.py")

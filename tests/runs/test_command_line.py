@@ -114,7 +114,8 @@ def test_a_training_script_that_raises_shows_its_last_line(whole_project: Projec
     assert "RuntimeError: out of patience" in error["cause"]
 
 
-def test_housing_runs_on_a_csv_of_one_s_own(whole_project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["housing", "housing-xgboost"])
+def test_housing_runs_on_a_csv_of_one_s_own(whole_project: Project, tmp_path: Path, recipe: str) -> None:
     draw = random.Random(7)
     lines = [",".join(HOUSING)]
     for _ in range(400):
@@ -124,7 +125,7 @@ def test_housing_runs_on_a_csv_of_one_s_own(whole_project: Project, tmp_path: Pa
     data = tmp_path / "houses.csv"
     data.write_text("\n".join(lines) + "\n")
 
-    done = switchyard(whole_project, "run", "housing", "--data", str(data), "--json")
+    done = switchyard(whole_project, "run", recipe, "--data", str(data), "--json")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["predictions"]["rows"] == 60
