@@ -175,6 +175,10 @@ def test_a_type_that_nobody_knows_is_told_and_is_no_error(load: Load) -> None:
     assert load(SAM + resources("F: {Type: AWS::Serverless::Funktion}")).unsupported == [
         "F (AWS::Serverless::Funktion)"
     ]
+    # moto has models of its own of these, which nobody would find.
+    assert load(SAM + resources("M: {Type: AWS::SageMaker::ModelPackageGroup}")).unsupported == [
+        "M (AWS::SageMaker::ModelPackageGroup)"
+    ]
     assert stack.outputs["O"]["OutputValue"] == "T-T.Colour"
     assert stack.parameters == {"A": "a", "B": "b"}
 
