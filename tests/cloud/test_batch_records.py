@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -18,7 +19,9 @@ from switchyard.cloud.sagemaker.batch import (
     parse_row,
     split_answer,
 )
+from switchyard.cloud.sagemaker.json_paths import json_filter
 
+DOCUMENT = {"id": 7, "features": [1, 2, 3], "of": {"x": 1, "y": 2}, "rows": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]}
 rows = st.lists(st.text(), max_size=6)
 numbers = st.integers(-8, 8)
 bounds = st.none() | numbers
@@ -140,3 +143,50 @@ def test_an_answer_is_split_the_same_in_csv_and_in_json(predictions: list[list[i
 def test_an_answer_that_does_not_fit_is_refused(answer: bytes, kind: str, reason: str) -> None:
     with pytest.raises(FilterError, match=reason):
         split_answer(answer, kind, 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("$", DOCUMENT),
+        ("$.id", 7),
+        ("$['id']", 7),
+        ("$.of.y", 2),
+        ("$.of.*", [1, 2]),
+        ("$.of['y','x']", {"y": 2, "x": 1}),
+        ("$.of.['y','x']", {"y": 2, "x": 1}),
+        ("$['id', 'features']", {"id": 7, "features": [1, 2, 3]}),
+        ("$.features[-1]", 3),
+        ("$.features[0,2]", [1, 3]),
+        ("$.features[1:]", [2, 3]),
+        ("$.features[:-1]", [1, 2]),
+        ("$.features[*]", [1, 2, 3]),
+        ("$.rows[*].a", [1, 3]),
+        ("$.rows[0:1]['b','a']", [{"b": 2, "a": 1}]),
+    ],
+)
+def test_a_path_finds_what_it_says_in_json(path: str, found: Any) -> None:
+    assert json_filter(path)(DOCUMENT) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("id", "does not begin with \\$"),
+        ("$..id", "'..id' in the JSONPath"),
+        ("$.rows[?(@.a>1)]", "is none of"),
+        ("$.nothing", "wants 'nothing', which a record does not have"),
+        ("$.features[3]", "wants element 3 of 3"),
+        ("$.id[0]", "wants elements of what is no list, but int"),
+        ("$.features.x", "wants 'x'"),
+    ],
+)
+def test_a_path_that_does_not_fit_json_says_why(path: str, reason: str) -> None:
+    with pytest.raises(FilterError, match=reason):
+        json_filter(path)(DOCUMENT)
+
+
+@given(st.text(alphabet="$.[]*',:-0123abc ", max_size=20))
+def test_any_text_is_a_path_or_is_refused(path: str) -> None:
+    with contextlib.suppress(FilterError):
+        json_filter(path)(DOCUMENT)

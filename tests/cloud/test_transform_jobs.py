@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import json
 from typing import Any
 
 import pytest
@@ -23,9 +25,11 @@ def start_transform(cloud: LocalCloud, name: str, model: str, *, data: str | byt
     """Start a transform job on one file of data."""
     if data:
         cloud.put(f"{name}/in/data.csv", data)
-    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{cloud.bucket}/{name}/in"}}
+    prefix = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{cloud.bucket}/{name}/in"}
+    source = {"S3DataSource": changes.pop("S3DataSource", prefix)}
     given = {"ContentType": "text/csv", "SplitType": "Line", **changes.pop("TransformInput", {})}
     output = {"S3OutputPath": f"s3://{cloud.bucket}/{name}/out", "Accept": "text/csv", "AssembleWith": "Line"}
+    output.update(changes.pop("TransformOutput", {}))
     cloud.client("sagemaker").create_transform_job(
         TransformJobName=name,
         ModelName=model,
@@ -134,7 +138,149 @@ def test_single_record_sends_each_record_by_itself(cloud: LocalCloud, name: str,
 
 def test_without_a_split_each_file_is_one_request(cloud: LocalCloud, name: str, counts: str) -> None:
     transform(cloud, name, counts, data="1\n2\n3\n", TransformInput={"SplitType": "None", "ContentType": "text/plain"})
-    assert written(cloud, name) == "3 text/plain text/csv"
+    assert written(cloud, name) == "3 text/plain text/csv\n"
+
+
+def test_without_assembling_by_line_answers_follow_each_other_as_they_are(
+    cloud: LocalCloud, name: str, counts: str
+) -> None:
+    transform(
+        cloud, name, counts, data="1\n2\n", BatchStrategy="SingleRecord", TransformOutput={"AssembleWith": "None"}
+    )
+    assert written(cloud, name) == "1 text/csv text/csv" * 2
+
+
+def test_a_payload_of_zero_is_as_large_as_its_file(cloud: LocalCloud, name: str, counts: str) -> None:
+    transform(cloud, name, counts, data=f"{'x' * 999_999}\n" * 8, MaxPayloadInMB=0)
+    assert written(cloud, name) == "8 text/csv text/csv\n"
+
+
+@pytest.mark.parametrize("split", ["Line", "None"])
+def test_a_record_larger_than_the_payload_fails_the_job(cloud: LocalCloud, name: str, counts: str, split: str) -> None:
+    job = transform(cloud, name, counts, data="x" * 1_048_577, MaxPayloadInMB=1, TransformInput={"SplitType": split})
+    assert job["TransformJobStatus"] == "Failed"
+    assert "Too much data for max payload size: a record has 1,048,577 bytes" in job["FailureReason"]
+
+
+@pytest.mark.parametrize("payload", [{"MaxPayloadInMB": 101}, {"MaxPayloadInMB": 26, "MaxConcurrentTransforms": 4}])
+def test_payloads_under_way_have_a_limit(cloud: LocalCloud, name: str, counts: str, payload: dict[str, int]) -> None:
+    with pytest.raises(ClientError, match="it cannot be greater than 100") as refused:
+        start_transform(cloud, name, counts, data="1\n", **payload)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_mini_batches_travel_at_a_time_and_their_answers_keep_their_order(cloud: LocalCloud, name: str) -> None:
+    # Each request waits for a second one: a job that sends one after the other would not end.
+    script = """
+        import threading
+        def model_fn(model_dir): return threading.Barrier(2, timeout=20)
+        def transform_fn(model, body, content_type, accept):
+            model.wait()
+            return body
+    """
+    create_model(cloud, name, script)
+    rows = "".join(f"{number}\n" for number in range(8))
+    transform(cloud, name, name, data=rows, BatchStrategy="SingleRecord", MaxConcurrentTransforms=2)
+    assert written(cloud, name) == rows
+
+
+def test_what_fails_by_the_models_fault_is_sent_again_as_often_as_asked_for(cloud: LocalCloud, name: str) -> None:
+    script = """
+        import itertools
+        def model_fn(model_dir): return itertools.count(1)
+        def transform_fn(model, body, content_type, accept):
+            if (number := next(model)) < 3:
+                raise RuntimeError(f"try {number}")
+            return str(number)
+    """
+    create_model(cloud, name, script)
+    transform(cloud, name, name, data="1\n", ModelClientConfig={"InvocationsMaxRetries": 2})
+    assert written(cloud, name) == "3\n"
+    job = transform(cloud, f"{name}-once", name, data="1\n", ModelClientConfig={"InvocationsMaxRetries": 1})
+    assert job["FailureReason"] == "AlgorithmError: the model answered 500 to a mini-batch: try 2"
+
+
+def test_a_model_that_takes_too_long_fails_the_job(cloud: LocalCloud, name: str) -> None:
+    script = """
+        import threading
+        def model_fn(model_dir): pass
+        def transform_fn(model, body, content_type, accept): threading.Event().wait(5)
+    """
+    create_model(cloud, name, script)
+    client = {"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}
+    job = transform(cloud, name, name, data="1\n", ModelClientConfig=client)
+    assert job["FailureReason"] == "AlgorithmError: the model answered 504 to a mini-batch: no answer in time"
+
+
+def test_compressed_files_are_read_and_answers_are_not_compressed(cloud: LocalCloud, name: str, sums: str) -> None:
+    cloud.put(f"{name}/in/more.csv.gz", gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n"))
+    transform(cloud, name, sums, TransformInput={"CompressionType": "Gzip"})
+    assert written(cloud, name, "more.csv.gz") == "3.0\n7.0\n"
+    job = transform(cloud, f"{name}-plain", sums, data="1,2\n", TransformInput={"CompressionType": "Gzip"})
+    assert "ClientError: 'data.csv' is not compressed with gzip" in job["FailureReason"]
+
+
+def test_a_manifest_names_the_files(cloud: LocalCloud, name: str, sums: str) -> None:
+    for file in ("a.csv", "b.csv", "deep/c.csv"):
+        cloud.put(f"{name}/data/{file}", "1,2\n")
+    prefix = {"prefix": f"s3://{cloud.bucket}/{name}/data/"}
+    uri = cloud.put(f"{name}/manifest", json.dumps([prefix, "a.csv", "deep/c.csv"]))
+    job = transform(cloud, name, sums, S3DataSource={"S3DataType": "ManifestFile", "S3Uri": uri})
+    assert job["TransformJobStatus"] == "Completed"
+    assert sorted(cloud.keys(f"{name}/out/")) == ["a.csv.out", "deep/c.csv.out"]
+
+
+PREDICT_JSON = """
+    import json
+    def model_fn(model_dir): pass
+    def transform_fn(model, body, content_type, accept):
+        return "".join(json.dumps({"sum": sum(json.loads(line))}) + "\\n" for line in body.splitlines())
+"""
+JSON_LINES = {
+    "TransformInput": {"ContentType": "application/jsonlines"},
+    "TransformOutput": {"Accept": "application/jsonlines"},
+}
+
+
+def test_json_lines_are_filtered_and_joined_by_name(cloud: LocalCloud, name: str) -> None:
+    create_model(cloud, name, PREDICT_JSON)
+    rows = '{"id": "ä", "features": [1, 2]}\n{"id": 2, "features": [3, 4]}\n'
+    processing = {"InputFilter": "$.features", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"}
+    transform(cloud, name, name, data=rows, DataProcessing=processing, **JSON_LINES)
+    assert written(cloud, name) == '{"id":"ä","SageMakerOutput":{"sum":3}}\n{"id":2,"SageMakerOutput":{"sum":7}}\n'
+    transform(cloud, f"{name}-all", name, data="[1,2]\n", DataProcessing={"JoinSource": "Input"}, **JSON_LINES)
+    assert written(cloud, f"{name}-all") == '{"SageMakerInput":[1,2],"SageMakerOutput":{"sum":3}}\n'
+
+
+def test_a_whole_file_of_json_is_one_record(cloud: LocalCloud, name: str) -> None:
+    create_model(cloud, name, PREDICT_JSON)
+    whole = {
+        "TransformInput": {"ContentType": "application/json", "SplitType": "None"},
+        "TransformOutput": {"Accept": "application/json"},
+    }
+    processing = {"InputFilter": "$.rows[0]", "JoinSource": "Input"}
+    transform(cloud, name, name, data='{"rows": [[1, 2]],\n "of": "x"}', DataProcessing=processing, **whole)
+    assert json.loads(written(cloud, name)) == {"rows": [[1, 2]], "of": "x", "SageMakerOutput": {"sum": 3}}
+
+
+def test_an_inference_pipeline_transforms_each_answer_further(cloud: LocalCloud, name: str) -> None:
+    script = """
+        import os
+        def model_fn(model_dir): pass
+        def transform_fn(model, body, content_type, accept):
+            return f"{os.environ['WHO']}({body.strip()}:{content_type})", os.environ["TYPE"]
+    """
+    create_model(cloud, name, script)
+    (first,) = [cloud.client("sagemaker").describe_model(ModelName=name)["PrimaryContainer"]]
+    containers = [
+        {**first, "Environment": {**first["Environment"], "WHO": who, "TYPE": kind}}
+        for who, kind in (("a", "text/x-a"), ("b", "text/x-b"))
+    ]
+    cloud.client("sagemaker").create_model(
+        ModelName=f"{name}-both", ExecutionRoleArn=cloud.role_arn, Containers=containers
+    )
+    transform(cloud, name, f"{name}-both", data="1\n")
+    assert written(cloud, name) == "b(a(1:text/csv):text/x-a)\n"
 
 
 def test_the_jobs_environment_reaches_the_model(cloud: LocalCloud, name: str) -> None:
@@ -225,9 +371,10 @@ def test_no_data_fails_by_its_uri(cloud: LocalCloud, name: str, sums: str) -> No
     assert f"s3://{cloud.bucket}/{name}/in" in job["FailureReason"]
 
 
-def test_a_split_that_is_not_run_here_fails_by_name(cloud: LocalCloud, name: str, sums: str) -> None:
-    job = transform(cloud, name, sums, data="x", TransformInput={"SplitType": "RecordIO"})
-    assert "SplitType Line or None" in job["FailureReason"]
+@pytest.mark.parametrize("split", ["RecordIO", "TFRecord"])
+def test_a_split_that_is_not_run_here_is_refused_by_name(cloud: LocalCloud, name: str, sums: str, split: str) -> None:
+    with pytest.raises(ClientError, match=f"CreateTransformJob with TransformInput.SplitType {split} is not run"):
+        start_transform(cloud, name, sums, data="x", TransformInput={"SplitType": split})
 
 
 def test_a_model_that_does_not_exist_is_refused_at_once(cloud: LocalCloud, name: str) -> None:

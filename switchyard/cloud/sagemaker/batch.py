@@ -39,11 +39,11 @@ def csv_filter(path: str | None) -> Callable[[Row], Row]:
 
 
 def mini_batches(lines: Iterable[bytes], most_bytes: int, *, single: bool) -> Iterator[list[bytes]]:
-    """Group records into requests of at most `most_bytes`, or of one record each."""
+    """Group records into requests of at most `most_bytes` (0: of any size), or of one record each."""
     batch: list[bytes] = []
     size = 0
     for line in lines:
-        if batch and (single or size + len(line) > most_bytes):
+        if batch and (single or (most_bytes and size + len(line) > most_bytes)):
             yield batch
             batch, size = [], 0
         batch.append(line)

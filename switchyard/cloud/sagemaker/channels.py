@@ -62,6 +62,11 @@ class Channel:
         """The prefix or the manifest that it reads."""
         return str(self._source["S3Uri"])
 
+    @property
+    def objects(self) -> list[S3Object]:
+        """The objects that `find` has found."""
+        return self._objects
+
     def config(self) -> dict[str, str]:
         """Return its entry of ``inputdataconfig.json``."""
         config = {

@@ -21,7 +21,12 @@ from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.forward import Forwarder
 from switchyard.cloud.sagemaker.images import UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
-from switchyard.cloud.sagemaker.serving import HEALTH_CHECK_SECONDS, ModelServer, ModelServerError
+from switchyard.cloud.sagemaker.serving import (
+    HEALTH_CHECK_SECONDS,
+    ModelServer,
+    ModelServerError,
+    container_definitions,
+)
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.tags import tags_of
 
@@ -56,7 +61,9 @@ class Variant:
             f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{number:017x}", may, looks_first=True
         )
         container = Container(context.home / "containers" / f"endpoint-{endpoint}-{self.name}-{number}")
-        self.server = ModelServer(context, model, container, self.log)
+        self.server = ModelServer(
+            context, container_definitions(model)[0], model["ExecutionRoleArn"], container, self.log
+        )
         self.forwarder: Forwarder
         self.ended = threading.Event()
         self.dimensions = {"EndpointName": endpoint, "VariantName": self.name}

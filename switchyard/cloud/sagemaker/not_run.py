@@ -28,6 +28,13 @@ _NOT_RUN = {
     ),
     "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.*.ServerlessUpdateConfig",),
     "CreateTrainingJob": ("DebugRuleConfigurations", "ServerlessJobConfig"),
+    "CreateTransformJob": (
+        "DataCaptureConfig",
+        "TransformInput.DataSource.S3DataSource.S3DataType=AugmentedManifestFile",
+        "TransformInput.DataSource.S3DataSource.S3DataType=Converse",
+        "TransformInput.SplitType=RecordIO",
+        "TransformInput.SplitType=TFRecord",
+    ),
     "CreateProcessingJob": (
         "ProcessingInputs.*.DatasetDefinition",
         "ProcessingOutputConfig.Outputs.*.FeatureStoreOutput",

@@ -15,7 +15,7 @@ from switchyard.cloud.sagemaker.code import download_code
 from switchyard.cloud.sagemaker.container import Container, base_environment
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import Runtime, runtime_for
-from switchyard.cloud.sagemaker.s3 import download_object, unpack
+from switchyard.cloud.sagemaker.s3 import download_object, download_prefix, unpack
 
 HEALTH_CHECK_SECONDS = 60
 BACKLOG = 1024
@@ -25,30 +25,39 @@ class ModelServerError(Exception):
     """The model's server did not become healthy; the message says why."""
 
 
-def primary_container(model: dict[str, Any]) -> dict[str, Any]:
-    """Return the container of a model that takes the requests, of what DescribeModel says of it."""
-    container: dict[str, Any] = model.get("PrimaryContainer") or model["Containers"][0]
-    return container
+def container_definitions(model: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the containers of a model, of what DescribeModel says of it; each has its ``ContainerHostname``."""
+    if primary := model.get("PrimaryContainer"):
+        return [{"ContainerHostname": "primary", **primary}]
+    return [
+        {"ContainerHostname": f"container-{number}", **definition}
+        for number, definition in enumerate(model["Containers"], start=1)
+    ]
 
 
 class ModelServer:
-    """One process that serves one model.
+    """One process that serves one container of a model.
 
     Parameters
     ----------
     context : Context
         The cloud that it runs in.
-    model : dict
-        What DescribeModel says of the model.
+    definition : dict
+        The ContainerDefinition.
+    role_arn : str
+        The model's role.
     container : Container
         The folder that it gets.
     log : LogStream
         Where its output goes.
     """
 
-    def __init__(self, context: Context, model: dict[str, Any], container: Container, log: LogStream) -> None:
+    def __init__(
+        self, context: Context, definition: dict[str, Any], role_arn: str, container: Container, log: LogStream
+    ) -> None:
         self._context = context
-        self._model = model
+        self._definition = definition
+        self._role_arn = role_arn
         self._container = container
         self._log = log
         self._process: Process | None = None
@@ -63,10 +72,8 @@ class ModelServer:
         ModelServerError, TransferError, UnknownImageError
             It could not be started; nothing of it is left running.
         """
-        definition = primary_container(self._model)
-        runtime = runtime_for(
-            definition["Image"], self._context.identity.authorizer.of(self._model["ExecutionRoleArn"])
-        )
+        definition = self._definition
+        runtime = runtime_for(definition["Image"], self._context.identity.authorizer.of(self._role_arn))
         environment = definition.get("Environment", {})
         self._lay_out(definition, environment)
         target, arguments = self._program(runtime, environment)
@@ -121,10 +128,13 @@ class ModelServer:
     def _lay_out(self, definition: dict[str, Any], environment: dict[str, str]) -> None:
         self._container.folder("model")
         self._container.folder("code")
-        s3 = self._context.identity.client("s3", self._model["ExecutionRoleArn"])
-        if definition.get("ModelDataUrl"):
+        s3 = self._context.identity.client("s3", self._role_arn)
+        source = (definition.get("ModelDataSource") or {}).get("S3DataSource") or {}
+        if source.get("CompressionType") == "None":
+            download_prefix(s3, source["S3Uri"], self._container.folder("model"))
+        elif uri := source.get("S3Uri") or definition.get("ModelDataUrl"):
             archive = self._container.root / "model.tar.gz"
-            download_object(s3, definition["ModelDataUrl"], archive)
+            download_object(s3, uri, archive)
             unpack(archive, self._container.folder("model"))
             archive.unlink()
         download_code(s3, self._container, environment.get("SAGEMAKER_SUBMIT_DIRECTORY"))
@@ -133,7 +143,7 @@ class ModelServer:
         container = self._container
         return {
             **base_environment(container.folder("code")),
-            **self._context.identity.environment(self._model["ExecutionRoleArn"]),
+            **self._context.identity.environment(self._role_arn),
             "SAGEMAKER_BASE_DIR": str(container.folder()),
             "SAGEMAKER_REGION": REGION,
             "SM_MODEL_DIR": str(container.folder("model")),
