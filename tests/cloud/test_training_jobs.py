@@ -450,3 +450,51 @@ def test_a_script_with_opt_ml_written_into_it_finds_its_own(cloud: LocalCloud, n
         there = sorted({"ml", *(path.name for path in Path("/opt").iterdir())})
         assert made == {"copy": b"1", "who": f"{os.getuid()} {there}".encode()}
     assert not (Path("/opt/ml") / "model" / "who").exists()
+
+
+def test_a_script_that_fills_its_volume_fails_the_job(cloud: LocalCloud, name: str) -> None:
+    script = """
+        import os, threading
+        with open(os.path.join(os.environ["SM_MODEL_DIR"], "large"), "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 2**30 + 2**20)  # taken from the disk, without the time to write it
+            threading.Event().wait()
+    """
+    resources = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    job = train(cloud, name, script, ResourceConfig=resources)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: [Errno 28] No space left on device: algo-1")
+    assert not list(cloud.home.glob(f"cloud/*/containers/training-job-{name}*"))
+
+
+def test_models_that_are_not_to_be_compressed_lie_in_s3_as_files(cloud: LocalCloud, name: str) -> None:
+    script = """
+        import os, pathlib
+        made = pathlib.Path(os.environ["SM_MODEL_DIR"], "deep", "model.txt")
+        made.parent.mkdir()
+        made.write_text("weights")
+    """
+    output = {"S3OutputPath": f"s3://{cloud.bucket}/{name}/made", "CompressionType": "NONE"}
+    job = train(cloud, name, script, OutputDataConfig=output)
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{cloud.bucket}/{name}/made/{name}/output/model/"
+    assert cloud.get(f"{uri}deep/model.txt") == b"weights"
+
+
+def test_code_may_come_in_a_channel_or_be_a_shell_script_or_an_entrypoint(cloud: LocalCloud, name: str) -> None:
+    code = archive({"run.sh": 'python3 other.py "$@"', "other.py": "import sys; print(sys.argv[1:])"})
+    cloud.put(f"{name}/code/sourcedir.tar.gz", code)
+    one = [channel("code", f"s3://{cloud.bucket}/{name}/code")]
+    given = {"sagemaker_submit_directory": "/opt/ml/input/data/code/sourcedir.tar.gz", "sagemaker_program": "run.sh"}
+    train(cloud, f"{name}-1", "pass", HyperParameters={**given, "words": "two 'words'"}, InputDataConfig=one)
+    assert cloud.log(GROUP, f"{name}-1/") == ["""['--words', "two 'words'"]"""]
+    entry_point = {
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["python3", "/opt/ml/code/train.py"],
+        "ContainerArguments": ["--model", "/opt/ml/model"],
+    }
+    script = "import os, sys; print(sys.argv[1:], 'SM_HPS' in os.environ)"
+    train(cloud, f"{name}-2", script, AlgorithmSpecification=entry_point)
+    (line,) = cloud.log(GROUP, f"{name}-2/")
+    assert line.startswith("['--model', '/")
+    assert line.endswith("/opt/ml/model'] False")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from switchyard.cloud.logs import LogStream
@@ -26,6 +26,7 @@ from switchyard.cloud.sagemaker.requirements import Environment, InstallError, p
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.training_hosts import TrainingHosts
 from switchyard.cloud.sagemaker.training_time import TrainingTime
+from switchyard.cloud.sagemaker.volume import watched
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 STAGE_MESSAGES = {
@@ -45,6 +46,7 @@ KILLED = "AlgorithmError: , exit code: 137"
 METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 # How long it takes until spot capacity is there again, before scaling.
 CAPACITY_SECONDS = 60
+DEFAULT_VOLUME_GIB = 30
 
 
 class JobInterruptedError(Exception):
@@ -138,7 +140,11 @@ class TrainingJob(Job):
             with self._time.attempt():
                 environment = self._environment(hosts, runtime)
                 launches = [self._launch(hosts, host, environment) for host in hosts.names]
-                with _kept(checkpoints), self._interrupted(interruption, checkpoints) as on_line:
+                with (
+                    _kept(checkpoints),
+                    self._within_volume(hosts),
+                    self._interrupted(interruption, checkpoints) as on_line,
+                ):
                     seconds, overtime = self._time.left()
                     place, exit_code = self.run_hosts(
                         runtime, launches, max_seconds=seconds, on_line=on_line, overtime=overtime
@@ -223,6 +229,14 @@ class TrainingJob(Job):
             yield self._catch_metrics
         finally:
             timer.cancel()
+
+    def _within_volume(self, hosts: TrainingHosts) -> AbstractContextManager[None]:
+        """Fail the job once a host has filled its volume."""
+        return watched(
+            [hosts.container(host).root for host in hosts.names],
+            self.request["ResourceConfig"].get("VolumeSizeInGB", DEFAULT_VOLUME_GIB),
+            lambda full: self.end_processes(JobFailedError(f"AlgorithmError: {full}, exit code: 1")),
+        )
 
     def _wait_for_capacity(self, note: str) -> None:
         self.on_stage("Interrupted", note)
