@@ -143,7 +143,7 @@ class Cloud:
                 self._sagemaker,
                 Lambda(self._functions, self._invocations),
                 self._control,
-                self._identity.authorizer,
+                self._identity,
                 ApiGateway(self._gateway, self.endpoint_url),
             ),
             lifespan="off",

@@ -23,23 +23,21 @@ from switchyard.cloud.apigateway.http import ApiGateway
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
 from switchyard.cloud.control import Control
 from switchyard.cloud.https.names import is_aws_host
-from switchyard.cloud.iam.authorizer import Authorizer
 from switchyard.cloud.iam.requests import Request
+from switchyard.cloud.identity import Identity
 from switchyard.cloud.lambda_api import Lambda
 from switchyard.cloud.sagemaker import runtime
 from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker, error_body
+from switchyard.cloud.sagemaker.async_inference import AsyncInvocations
 from switchyard.cloud.sagemaker.errors import NotRunError
 
-_NOT_INVOKED = {
-    "async-invocations": "InvokeEndpointAsync",
-    "invocations-response-stream": "InvokeEndpointWithResponseStream",
-}
+_ASYNC, _STREAM = "async-invocations", "invocations-response-stream"
 _FEATURES = re.compile(r"(?:^| )m/([A-Za-z0-9+,-]+)")
 WAITER = "B"
 # Waiters sleep for 30 or 120 seconds between two questions. A question of theirs is answered at once when what they
 # wait for has come, and otherwise held, for less than the minute after which clients give up.
 WAITERS_PATIENCE_SECONDS = 50.0
-_INVOCATION = re.compile(rf"/endpoints/([^/]+)/(invocations|{'|'.join(_NOT_INVOKED)})")
+_INVOCATION = re.compile(rf"/endpoints/([^/]+)/(invocations|{_ASYNC}|{_STREAM})")
 LOG = logging.getLogger(__name__)
 LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
 _raw_uri: ContextVar[str] = ContextVar("raw_uri", default="")
@@ -55,14 +53,15 @@ class Router:
         sagemaker: SageMaker,
         functions: Lambda,
         control: Control,
-        authorizer: Authorizer,
+        identity: Identity,
         apigateway: ApiGateway,
     ) -> None:
         self._apigateway = apigateway
         self._sagemaker = sagemaker
         self._lambda = functions
         self._control = control
-        self._authorizer = authorizer
+        self._authorizer = identity.authorizer
+        self._async_invocations = AsyncInvocations(sagemaker, identity)
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="request")
         self._moto = _moto()
 
@@ -105,8 +104,13 @@ class Router:
             await self._moto(scope, receive, send)
 
     async def _invoke(self, endpoint: str, how: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        if operation := _NOT_INVOKED.get(how):
-            await _refuse(operation, receive, send)
+        if how == _STREAM:
+            await _refuse("InvokeEndpointWithResponseStream", receive, send)
+            return
+        if how == _ASYNC:
+            await read_body(receive, 0)
+            answer = await self._async_invocations.invoke(endpoint, headers)
+            await respond(send, answer.status, answer.body, answer.headers)
             return
         body = await read_body(receive, runtime.LARGEST_BODY)
         answer = await runtime.invoke(self._sagemaker, endpoint, headers, body)

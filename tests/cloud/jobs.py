@@ -192,3 +192,12 @@ def invoke(cloud: LocalCloud, name: str, body: bytes | str, **options: Any) -> b
     arguments = {"ContentType": "text/csv", **options}
     answer: bytes = runtime.invoke_endpoint(EndpointName=name, Body=body, **arguments)["Body"].read()
     return answer
+
+
+def serve_config(cloud: LocalCloud, name: str, *variants: dict[str, Any], **config: Any) -> dict[str, Any]:
+    """Create an endpoint of a configuration, both of that name, and wait for it."""
+    cloud.client("sagemaker").create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=list(variants), **config
+    )
+    cloud.client("sagemaker").create_endpoint(EndpointName=name, EndpointConfigName=name)
+    return settled_endpoint(cloud, name)

@@ -74,11 +74,9 @@ def test_what_is_not_run_is_refused_by_name(cloud: LocalCloud) -> None:
             )
 
 
-@pytest.mark.parametrize("operation", ["invoke_endpoint_async", "invoke_endpoint_with_response_stream"])
-def test_other_ways_to_invoke_are_refused_too(cloud: LocalCloud, operation: str) -> None:
-    arguments = {"InputLocation": "s3://b/k"} if operation.endswith("async") else {"Body": b"1"}
+def test_streams_of_answers_are_refused_too(cloud: LocalCloud) -> None:
     with pytest.raises(ClientError, match="is not run by the local cloud") as refused:
-        getattr(cloud.client("sagemaker-runtime"), operation)(EndpointName="any", **arguments)
+        cloud.client("sagemaker-runtime").invoke_endpoint_with_response_stream(EndpointName="any", Body=b"1")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
@@ -101,6 +99,10 @@ def test_other_services_of_its_family_are_refused(
 
 
 ONE_VARIANT = {"VariantName": "v", "ModelName": "m"}
+ADDITIONAL = {
+    "ChannelName": "more",
+    "S3DataSource": {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix", "CompressionType": "None"},
+}
 ALARMS = {"Alarms": [{"AlarmName": "a"}]}
 
 
@@ -109,17 +111,13 @@ ALARMS = {"Alarms": [{"AlarmName": "a"}]}
     [
         (
             "create_model",
-            {"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}},
-            "PrimaryContainer.Mode MultiModel",
+            {"PrimaryContainer": {"Image": "i", "AdditionalModelDataSources": [ADDITIONAL]}},
+            "PrimaryContainer.AdditionalModelDataSources",
         ),
         (
             "create_endpoint_config",
-            {
-                "ProductionVariants": [
-                    {**ONE_VARIANT, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
-                ]
-            },
-            "ProductionVariants.ServerlessConfig",
+            {"ProductionVariants": [ONE_VARIANT], "ShadowProductionVariants": [ONE_VARIANT]},
+            "ShadowProductionVariants",
         ),
         (
             "create_endpoint",

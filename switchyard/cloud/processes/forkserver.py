@@ -126,16 +126,13 @@ def _run_child(request: dict[str, Any], files: list[int]) -> None:
         os.environ.update(request["environment"])
         os.chdir(request["directory"])
         if request["target"] is None:
-            os.execvpe(request["arguments"][0], request["arguments"], request["environment"])  # noqa: S606
+            _execute(request["arguments"], request["environment"])
         _reseed()
         module, _, function = request["target"].partition(":")
         getattr(importlib.import_module(module), function)(*request["arguments"])
         exit_code = 0
     except SystemExit as leaving:
         exit_code = _exit_code(leaving)
-    except FileNotFoundError as missing:
-        print(missing, file=sys.stderr)
-        exit_code = 127
     except BaseException:
         traceback.print_exc()
     finally:
@@ -148,6 +145,14 @@ def _run_child(request: dict[str, Any], files: list[int]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(exit_code)
+
+
+def _execute(command: list[str], environment: dict[str, str]) -> None:
+    try:
+        os.execvpe(command[0], command, environment)  # noqa: S606
+    except FileNotFoundError as missing:
+        print(missing, file=sys.stderr)
+        raise SystemExit(127) from None
 
 
 def _exit_code(leaving: SystemExit) -> int:

@@ -81,4 +81,4 @@ STORES = {
     "UpdateTrialComponent": "",
 }
 # Of the runtime API.
-RUNTIME_RUNS = {"InvokeEndpoint": ""}
+RUNTIME_RUNS = {"InvokeEndpoint": "", "InvokeEndpointAsync": "InputLocation in S3; other inputs and names are refused"}

@@ -1,11 +1,10 @@
-"""Endpoints: one model-server process a variant, updated without losing a request.
+"""Endpoints: their variants, updated without losing a request.
 
 Sources: CreateEndpoint, UpdateEndpoint, DescribeEndpoint (Amazon SageMaker API Reference).
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import random
 import threading
@@ -14,95 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from switchyard.cloud.account import arn
-from switchyard.cloud.logs import LogStream
-from switchyard.cloud.sagemaker.container import Container
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.errors import ValidationError
-from switchyard.cloud.sagemaker.forward import Forwarder
 from switchyard.cloud.sagemaker.images import UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
-from switchyard.cloud.sagemaker.serving import (
-    HEALTH_CHECK_SECONDS,
-    ModelServer,
-    ModelServerError,
-    container_definitions,
-)
+from switchyard.cloud.sagemaker.serving import ModelServerError
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.tags import tags_of
+from switchyard.cloud.sagemaker.variants import Variant, new_variant
 
 LOG = logging.getLogger(__name__)
-DRAIN_SECONDS = 60.0
 BUSY = {"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"}
-RESTART_PAUSE_SECONDS = 1.0
-_numbers = itertools.count(1)
-
-
-class Variant:
-    """One production variant that serves.
-
-    Parameters
-    ----------
-    endpoint : str
-        The endpoint's name.
-    definition : dict
-        The ProductionVariant of the endpoint configuration.
-    model : dict
-        What DescribeModel says of its model.
-    """
-
-    def __init__(self, context: Context, endpoint: str, definition: dict[str, Any], model: dict[str, Any]) -> None:
-        self.name: str = definition["VariantName"]
-        self.definition = definition
-        self.weight: float = definition.get("InitialVariantWeight", 1.0)
-        self.count: int = definition.get("InitialInstanceCount", 1)
-        number = next(_numbers)
-        may = context.identity.authorizer.of(model["ExecutionRoleArn"])
-        self.log = LogStream(
-            f"/aws/sagemaker/Endpoints/{endpoint}", f"{self.name}/i-{number:017x}", may, looks_first=True
-        )
-        container = Container(context.home / "containers" / f"endpoint-{endpoint}-{self.name}-{number}")
-        self.server = ModelServer(
-            context, container_definitions(model)[0], model["ExecutionRoleArn"], container, self.log
-        )
-        self.forwarder: Forwarder
-        self.ended = threading.Event()
-        self.dimensions = {"EndpointName": endpoint, "VariantName": self.name}
-        self._under_way = 0
-        self._idle = threading.Condition()
-
-    def start(self) -> None:
-        """Start the server; raises what `ModelServer.start` raises."""
-        timeout = self.definition.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS)
-        self.server.start(timeout)
-        self.forwarder = Forwarder(self.server.port)
-
-    def enter(self) -> None:
-        """Count a request in."""
-        with self._idle:
-            self._under_way += 1
-
-    def leave(self) -> None:
-        """Count a request out."""
-        with self._idle:
-            self._under_way -= 1
-            self._idle.notify_all()
-
-    def stop(self) -> None:
-        """End the server once the requests under way have been answered."""
-        self.ended.set()
-        with self._idle:
-            self._idle.wait_for(lambda: self._under_way == 0, DRAIN_SECONDS)
-        self.server.stop(grace=0)
-
-    def describe(self) -> dict[str, Any]:
-        """Answer for this variant in DescribeEndpoint."""
-        return {
-            "VariantName": self.name,
-            "CurrentWeight": self.weight,
-            "DesiredWeight": self.weight,
-            "CurrentInstanceCount": self.count,
-            "DesiredInstanceCount": self.count,
-        }
 
 
 class Endpoint:
@@ -134,7 +55,9 @@ class Endpoint:
         self.failure_reason: str | None = None
         self.config_name: str = request["EndpointConfigName"]
         # An unknown one is refused before anything is made.
-        self._definitions: list[dict[str, Any]] = self._config(self.config_name)["ProductionVariants"]
+        configured = self._config(self.config_name)
+        self._definitions: list[dict[str, Any]] = configured["ProductionVariants"]
+        self.async_config: dict[str, Any] | None = configured.get("AsyncInferenceConfig")
         self.deployed_at = self.created  # when its last deployment began
         self.is_confirmed = False  # whether who deployed it has seen it serve
         self._earlier_config: str | None = None
@@ -241,8 +164,7 @@ class Endpoint:
     def close(self) -> None:
         """Let go of everything at once, at the cloud's own end."""
         for variant in self._variants.values():
-            variant.ended.set()
-            variant.server.stop(grace=0)
+            variant.close()
 
     def wait_until_settled(self, timeout: float) -> bool:
         """Return whether the endpoint has come to rest, after waiting at most `timeout` seconds."""
@@ -255,6 +177,8 @@ class Endpoint:
         ------
         ValidationError
             Nothing serves, or there is no variant of that name.
+        ThrottlingError
+            The variant has as many requests under way as it takes.
         """
         with self._lock:
             variants = list(self._variants.values())
@@ -274,6 +198,19 @@ class Endpoint:
         serving = [{**variant.definition, "InitialInstanceCount": variant.count} for variant in self.variants()]
         return serving or self._definitions
 
+    @property
+    def role_arn(self) -> str:
+        """Return the role in whose name it works: its models'.
+
+        Raises
+        ------
+        ValidationError
+            It does not serve.
+        """
+        for variant in self.variants():
+            return variant.role_arn
+        raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
+
     def variants(self) -> list[Variant]:
         """Return the variants that serve now."""
         with self._lock:
@@ -286,6 +223,7 @@ class Endpoint:
             "EndpointArn": self.arn,
             "EndpointConfigName": self.config_name,
             "ProductionVariants": [variant.describe() for variant in self.variants()] or None,
+            "AsyncInferenceConfig": self.async_config,
             "EndpointStatus": self.status,
             "FailureReason": self.failure_reason,
             "CreationTime": self.created,
@@ -320,6 +258,7 @@ class Endpoint:
 
     def _update(self, config_name: str, keep: Set[str]) -> None:
         try:
+            async_config = self._config(config_name).get("AsyncInferenceConfig")
             variants = self._start_variants(config_name)
             for before in self.variants():
                 if (variant := variants.get(before.name)) is not None:
@@ -335,6 +274,7 @@ class Endpoint:
             if self.failure_reason is None:
                 variants, self._variants = self._variants, variants
                 self._earlier_config, self.config_name = self.config_name, config_name
+                self.async_config = async_config
             self._settle("InService")
         _stop(variants)
 
@@ -348,6 +288,7 @@ class Endpoint:
             return
         with self._lock:
             old, self._variants = self._variants, variants
+            self.async_config = self._config(self.config_name).get("AsyncInferenceConfig")
             self._earlier_config, self.failure_reason = None, reason
             self._settle("InService")
         _stop(old)
@@ -364,7 +305,7 @@ class Endpoint:
         if sabotage := self._context.sabotage.pop(f"endpoint/{self.name}", None):
             raise ModelServerError(_ping_failure(definitions[0]["VariantName"], sabotage.note))
         variants = [
-            Variant(self._context, self.name, definition, self._model(definition["ModelName"]))
+            new_variant(self._context, self.name, definition, self._model(definition["ModelName"]))
             for definition in definitions
         ]
         with ThreadPoolExecutor(max_workers=len(variants)) as pool:
@@ -377,25 +318,7 @@ class Endpoint:
             if isinstance(error, ModelServerError):
                 raise ModelServerError(_ping_failure(variant.name, f"Its last words: {error}"))
             raise error
-        for variant in variants:
-            threading.Thread(target=self._keep_alive, args=(variant,), daemon=True).start()
         return {variant.name: variant for variant in variants}
-
-    def _keep_alive(self, variant: Variant) -> None:
-        """Start a server that died while it served anew, as SageMaker does."""
-        while variant.server.wait() is not None:
-            if variant.ended.is_set():
-                return
-            variant.log.write(["The model's server ended by itself; it is started again."])
-            if variant.ended.wait(RESTART_PAUSE_SECONDS):
-                return
-            try:
-                variant.start()
-            except (ModelServerError, TransferError, UnknownImageError) as error:
-                variant.log.write([f"It did not come up: {error}"])
-                return
-            if variant.ended.is_set():  # the endpoint was deleted, or updated, while it came up
-                variant.server.stop(grace=0)
 
     def _settle(self, status: str) -> None:
         self._move(status)

@@ -42,6 +42,12 @@ class ResourceLimitExceededError(SageMakerError):
     code = "ResourceLimitExceeded"
 
 
+class ThrottlingError(SageMakerError):
+    """There are more requests at a time than are allowed."""
+
+    code = "ThrottlingException"
+
+
 class ConflictError(SageMakerError):
     """Another change stands in the way."""
 

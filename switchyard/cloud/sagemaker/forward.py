@@ -18,6 +18,7 @@ class Answer:
     status: int = 0
     content_type: str = ""
     body: bytes = b""
+    custom_attributes: str = ""
 
 
 @dataclass
@@ -26,6 +27,7 @@ class _Reading:
 
     parts: list[bytes] = field(default_factory=list)
     content_type: str = ""
+    custom_attributes: str = ""
     keep: bool = True
     complete: bool = False
 
@@ -33,6 +35,8 @@ class _Reading:
         lowered = name.lower()
         if lowered == b"content-type":
             self.content_type = value.decode("latin-1")
+        elif lowered == b"x-amzn-sagemaker-custom-attributes":
+            self.custom_attributes = value.decode("latin-1")
         elif lowered == b"connection" and value.lower() == b"close":
             self.keep = False
 
@@ -56,13 +60,13 @@ class Forwarder:
         self._port = port
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def post(self, path: str, body: bytes, headers: dict[str, str], seconds: float = LIMIT_SECONDS) -> Answer:
         """Send one POST request and return its answer.
 
         Raises
         ------
         OSError, asyncio.TimeoutError
-            The server is gone, or has not answered within 60 seconds.
+            The server is gone, or has not answered within `seconds`.
         """
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
@@ -72,9 +76,9 @@ class Forwarder:
             if reader.at_eof() or writer.is_closing():
                 writer.close()
                 continue
-            return await self._exchange(reader, writer, request)
+            return await self._exchange(reader, writer, request, seconds)
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        return await self._exchange(reader, writer, request)
+        return await self._exchange(reader, writer, request, seconds)
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -82,11 +86,13 @@ class Forwarder:
             writer.close()
         self._idle.clear()
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Answer:
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, seconds: float
+    ) -> Answer:
         reading = _Reading()
         parser = httptools.HttpResponseParser(reading)
         try:
-            async with asyncio.timeout(LIMIT_SECONDS):
+            async with asyncio.timeout(seconds):
                 writer.write(request)
                 await writer.drain()
                 while not reading.complete:
@@ -101,4 +107,5 @@ class Forwarder:
             self._idle.append((reader, writer))
         else:
             writer.close()
-        return Answer(parser.get_status_code(), reading.content_type, b"".join(reading.parts))
+        body = b"".join(reading.parts)
+        return Answer(parser.get_status_code(), reading.content_type, body, reading.custom_attributes)

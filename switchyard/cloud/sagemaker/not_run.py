@@ -10,14 +10,13 @@ from switchyard.cloud.sagemaker.errors import NotRunError
 # By operation, the places of such members; an asterisk stands for each entry of a list, and what follows an equals sign
 # is the one value that is not run.
 _NOT_RUN = {
-    "CreateModel": ("PrimaryContainer.Mode=MultiModel", "Containers.*.Mode=MultiModel"),
+    "CreateModel": ("PrimaryContainer.AdditionalModelDataSources", "Containers.*.AdditionalModelDataSources"),
     "CreateEndpointConfig": (
-        "AsyncInferenceConfig",
+        "AsyncInferenceConfig.OutputConfig.NotificationConfig.IncludeInferenceResponseIn",
         "CrossRegionTrafficConfig",
         "DataCaptureConfig.EnableCapture",
         "ExplainerConfig",
         "ProductionVariants.*.ManagedInstanceScaling",
-        "ProductionVariants.*.ServerlessConfig",
         "ShadowProductionVariants",
     ),
     "CreateEndpoint": (

@@ -49,3 +49,29 @@ class EndpointConfig(StoredResource):
     """An endpoint configuration: the production variants, each with a model and a weight."""
 
     kind = "EndpointConfig"
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        variants = request["ProductionVariants"]
+        serverless = [variant["VariantName"] for variant in variants if variant.get("ServerlessConfig")]
+        if serverless and len(variants) > 1:
+            raise ValidationError("An endpoint configuration with a ServerlessConfig has one production variant.")
+        if serverless and request.get("AsyncInferenceConfig"):
+            raise ValidationError("AsyncInferenceConfig and ServerlessConfig do not go together.")
+        for variant in variants:
+            _check_serverless(variant)
+        super().__init__(request)
+
+
+def _check_serverless(variant: dict[str, Any]) -> None:
+    config = variant.get("ServerlessConfig")
+    if config is None:
+        return
+    if variant.get("InstanceType") or variant.get("InitialInstanceCount"):
+        raise ValidationError(
+            f"The variant {variant['VariantName']} has a ServerlessConfig, so it has no InstanceType and no "
+            "InitialInstanceCount."
+        )
+    if config["MemorySizeInMB"] % 1024:
+        raise ValidationError("MemorySizeInMB is one of 1024, 2048, 3072, 4096, 5120 and 6144.")
+    if config.get("ProvisionedConcurrency", 1) > config["MaxConcurrency"]:
+        raise ValidationError("ProvisionedConcurrency is at most MaxConcurrency.")

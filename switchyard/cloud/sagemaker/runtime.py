@@ -8,15 +8,21 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from switchyard.cloud import metrics
 from switchyard.cloud.account import ACCOUNT_ID
 from switchyard.cloud.sagemaker.api import SageMaker, error_body
-from switchyard.cloud.sagemaker.errors import ValidationError
+from switchyard.cloud.sagemaker.endpoints import Endpoint
+from switchyard.cloud.sagemaker.errors import NotRunError, SageMakerError, ValidationError
+from switchyard.cloud.sagemaker.hosting import Question, Reply
+from switchyard.cloud.sagemaker.variants import Variant
 
 LARGEST_BODY = 6 * 1024 * 1024
 LONGEST_ORIGINAL_MESSAGE = 2048
+_HEADER = "x-amzn-sagemaker-"
+CUSTOM_ATTRIBUTES = f"{_HEADER}custom-attributes"
+# They ask for another component, a session or an explanation; here nothing would give any.
+_NOT_RUN = ("enable-explanations", "inference-component", "session-id")
 
 
 class EndpointRequestError(ValidationError):
@@ -43,45 +49,82 @@ async def invoke(service: SageMaker, endpoint_name: str, headers: dict[str, str]
         The request's headers, names in lower case.
     """
     began = time.perf_counter()
+    passed = {"Content-Type": headers.get("content-type", "text/csv"), "Accept": headers.get("accept", "*/*")}
+    if attributes := headers.get(CUSTOM_ATTRIBUTES):
+        passed[CUSTOM_ATTRIBUTES] = attributes
+    question = Question(
+        body, passed, headers.get(f"{_HEADER}target-model"), headers.get(f"{_HEADER}target-container-hostname")
+    )
     try:
         if len(body) > LARGEST_BODY:
             raise EndpointRequestError(
                 f"Request body of {len(body)} bytes is larger than the {LARGEST_BODY} that an endpoint takes"
             )
-        endpoint = service.endpoints.get(endpoint_name)
-        # The case of names matters in this API alone.
-        if endpoint is None or endpoint.name != endpoint_name or endpoint.status == "Deleting":
-            raise EndpointRequestError(f"Endpoint {endpoint_name} of account {ACCOUNT_ID} not found.")
-        try:
-            variant = endpoint.choose(headers.get("x-amzn-sagemaker-target-variant"))
-        except ValidationError as error:
-            raise EndpointRequestError(error.message) from None
-    except EndpointRequestError as error:
+        for member in _NOT_RUN:
+            if headers.get(f"{_HEADER}{member}"):
+                raise NotRunError(f"InvokeEndpoint with the header {_HEADER}{member}")
+        endpoint = find(service, endpoint_name)
+        if endpoint.async_config is not None:
+            raise EndpointRequestError(
+                f"Endpoint {endpoint_name} is for asynchronous inference: invoke it with InvokeEndpointAsync."
+            )
+        variant, reply = await ask(endpoint, question, headers.get(f"{_HEADER}target-variant"), began)
+    except SageMakerError as error:
         return RuntimeAnswer(*error_body(error))
-    passed = {"Content-Type": headers.get("content-type", "text/csv"), "Accept": headers.get("accept", "*/*")}
-    if attributes := headers.get("x-amzn-sagemaker-custom-attributes"):
-        passed["X-Amzn-SageMaker-Custom-Attributes"] = attributes
-    asked = time.perf_counter()
+    if reply.status >= 300:
+        return _model_error(endpoint_name, variant, reply)
+    answered = {"content-type": reply.content_type, "x-amzn-invoked-production-variant": variant.name}
+    if reply.custom_attributes:
+        answered[CUSTOM_ATTRIBUTES] = reply.custom_attributes
+    return RuntimeAnswer(200, answered, reply.body)
+
+
+def find(service: SageMaker, endpoint_name: str) -> Endpoint:
+    """Return an endpoint that is there; raises EndpointRequestError when it is not."""
+    endpoint = service.endpoints.get(endpoint_name)
+    # The case of names matters in this API alone.
+    if endpoint is None or endpoint.name != endpoint_name or endpoint.status == "Deleting":
+        raise EndpointRequestError(f"Endpoint {endpoint_name} of account {ACCOUNT_ID} not found.")
+    return endpoint
+
+
+async def ask(
+    endpoint: Endpoint, question: Question, target_variant: str | None, began: float
+) -> tuple[Variant, Reply]:
+    """Put a question to the variant that is asked for, or that the weights choose, and measure it.
+
+    Raises
+    ------
+    SageMakerError
+        None can answer it.
+    """
     try:
-        answer = await variant.forwarder.post("/invocations", body, passed)
-        status, failure = answer.status, "" if answer.status < 300 else answer.body.decode("utf-8", "replace")
-    except TimeoutError:
-        status, failure = 504, "the model did not answer within 60 seconds"
-    except OSError as error:
-        status, failure = 503, str(error)
-    finally:
-        variant.leave()
-    _record(variant, status, model_seconds=time.perf_counter() - asked, overhead_seconds=asked - began)
-    if status >= 300:
-        return _model_error(endpoint_name, variant, status, failure)
-    return RuntimeAnswer(
-        200,
-        {"content-type": answer.content_type, "x-amzn-invoked-production-variant": variant.name},
-        answer.body,
+        variant = endpoint.choose(target_variant)
+        asked = time.perf_counter()
+        try:
+            reply = await variant.ask(question)
+        finally:
+            variant.leave()
+    except ValidationError as error:
+        raise EndpointRequestError(error.message) from None
+    _record(variant, reply, model_seconds=time.perf_counter() - asked, overhead_seconds=asked - began)
+    return variant, reply
+
+
+def model_error_message(endpoint_name: str, reply: Reply) -> str:
+    """Return what is said of an answer of a model's that is an error."""
+    kind = "client" if reply.status < 500 else "server"
+    text = reply.body.decode("utf-8", "replace")[:LONGEST_ORIGINAL_MESSAGE]
+    return (
+        f'Received {kind} error ({reply.status}) from {reply.container} with message "{text}". See the log group '
+        f"/aws/sagemaker/Endpoints/{endpoint_name} in account {ACCOUNT_ID} for more information."
     )
 
 
-def _record(variant: Any, status: int, *, model_seconds: float, overhead_seconds: float) -> None:
+def _record(variant: Variant, reply: Reply, *, model_seconds: float, overhead_seconds: float) -> None:
+    status = reply.status
+    if setup := reply.metrics.get("ModelSetupTime"):  # a container's start is none of the model's time
+        overhead_seconds, model_seconds = overhead_seconds + setup[0] / 1e6, model_seconds - setup[0] / 1e6
     # Source: "Amazon SageMaker AI metrics in Amazon CloudWatch", endpoint invocation metrics (Developer Guide).
     values = {
         "Invocations": (1.0, "None"),
@@ -91,19 +134,17 @@ def _record(variant: Any, status: int, *, model_seconds: float, overhead_seconds
         "InvocationModelErrors": (1.0 if status >= 300 else 0.0, "None"),
         "ModelLatency": (round(model_seconds * 1e6), "Microseconds"),
         "OverheadLatency": (round(overhead_seconds * 1e6), "Microseconds"),
+        **reply.metrics,
     }
     metrics.record_all("AWS/SageMaker", variant.dimensions, values)
 
 
-def _model_error(endpoint_name: str, variant: Any, status: int, message: str) -> RuntimeAnswer:
-    kind = "client" if status < 500 else "server"
-    text = message[:LONGEST_ORIGINAL_MESSAGE]
+def _model_error(endpoint_name: str, variant: Variant, reply: Reply) -> RuntimeAnswer:
     body = {
-        "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if status < 500 else "INTERNAL_FAILURE_FROM_MODEL",
-        "Message": f'Received {kind} error ({status}) from primary with message "{text}". See the log group '
-        f"/aws/sagemaker/Endpoints/{endpoint_name} in account {ACCOUNT_ID} for more information.",
-        "OriginalMessage": text,
-        "OriginalStatusCode": status,
+        "ErrorCode": "CLIENT_ERROR_FROM_MODEL" if reply.status < 500 else "INTERNAL_FAILURE_FROM_MODEL",
+        "Message": model_error_message(endpoint_name, reply),
+        "OriginalMessage": reply.body.decode("utf-8", "replace")[:LONGEST_ORIGINAL_MESSAGE],
+        "OriginalStatusCode": reply.status,
         "LogStreamArn": f"{variant.log.group}:log-stream:{variant.log.stream}",
     }
     return RuntimeAnswer(424, {"x-amzn-errortype": "ModelError"}, json.dumps(body).encode())

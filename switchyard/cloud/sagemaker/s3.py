@@ -172,6 +172,21 @@ def upload_file(client: Any, path: Path, uri: str) -> None:
         raise TransferError(_reason(error, uri)) from error
 
 
+def put_object(client: Any, uri: str, body: bytes, content_type: str) -> None:
+    """Write a small object.
+
+    Raises
+    ------
+    TransferError
+        The bucket is not there, or access is denied.
+    """
+    bucket, key = split_uri(uri)
+    try:
+        client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+    except ClientError as error:
+        raise TransferError(_reason(error, uri)) from error
+
+
 def upload_folder(client: Any, folder: Path, uri: str) -> int:
     """Upload a folder's files under a prefix; return how many there were."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]

@@ -47,6 +47,8 @@ class TransformJob(Job):
     def __init__(self, context: Any, request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> None:
         self._model = model(request["ModelName"])
         _check_payload(request)
+        if any(definition.get("Mode") == "MultiModel" for definition in container_definitions(self._model)):
+            raise ValidationError(f"Model {request['ModelName']} is a multi-model; batch transform takes none.")
         super().__init__(context, request)
         self._servers: list[ModelServer] = []
         self._connections = threading.local()
