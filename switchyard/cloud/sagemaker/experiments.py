@@ -17,7 +17,7 @@ from switchyard.cloud.sagemaker.handlers import Handler
 from switchyard.cloud.sagemaker.listing import Listing
 from switchyard.cloud.sagemaker.store import Store, now
 from switchyard.cloud.sagemaker.tags import tags_of
-from switchyard.cloud.sagemaker.validation import moment
+from switchyard.cloud.shapes import moment
 
 
 class Metadata:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from switchyard.cloud.sagemaker.errors import ValidationError
-from switchyard.cloud.sagemaker.validation import moment
+from switchyard.cloud.shapes import moment
 
 T = TypeVar("T")
 Filter = Callable[[Any, Any], bool]

@@ -14,7 +14,7 @@ from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
 from switchyard.cloud.sagemaker.listing import paged
 from switchyard.cloud.sagemaker.model import service_model
 from switchyard.cloud.sagemaker.tags import tag_list
-from switchyard.cloud.sagemaker.validation import moment
+from switchyard.cloud.shapes import moment
 
 MOST_CONDITIONS = 20
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
