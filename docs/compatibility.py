@@ -28,7 +28,10 @@ Members of a request that ask for what is not run are refused in the same way; e
 SERVICES = {
     "AWS Step Functions": "runs: the integrations of SageMaker and Lambda, `aws-sdk` calls, redrive "
     "([local-cloud.md](local-cloud.md))",
-    "AWS Lambda": "runs the functions of the loaded template; other operations answer with an error",
+    "AWS Lambda": "runs functions in Python, of the loaded template and of its own API: CreateFunction (a zip in the "
+    "call or in S3), UpdateFunctionCode, UpdateFunctionConfiguration, PublishVersion, Invoke, permissions, settings of "
+    "asynchronous invocations, tags; layers are left out, and the log says so; aliases, event source mappings, URLs, "
+    "concurrency and images are refused",
     "Amazon EventBridge": "runs: rules, schedules, targets ([triggers.md](triggers.md)); other operations are moto's",
     "Amazon API Gateway": "runs the REST APIs of the loaded template ([api.md](api.md))",
     "Amazon CloudWatch": "runs: metrics, queries, alarms and their actions ([observability.md](observability.md))",

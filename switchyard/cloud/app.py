@@ -111,6 +111,7 @@ class Cloud:
         from switchyard.cloud.archive import Archive
         from switchyard.cloud.control import Control
         from switchyard.cloud.events.service import Events
+        from switchyard.cloud.function_code import FunctionCode
         from switchyard.cloud.invocations import Invocations
         from switchyard.cloud.lambda_api import Lambda
         from switchyard.cloud.sagemaker.api import SageMaker
@@ -141,7 +142,7 @@ class Cloud:
         config = uvicorn.Config(
             Router(
                 self._sagemaker,
-                Lambda(self._functions, self._invocations),
+                Lambda(self._functions, self._invocations, FunctionCode(self._work / "functions"), self._identity),
                 self._control,
                 self._identity,
                 ApiGateway(self._gateway, self.endpoint_url),

@@ -45,6 +45,11 @@ class FunctionPolicies:
         with self._lock:
             return self._statements.get(_unqualified(function_arn), {}).pop(statement_id, None) is not None
 
+    def forget(self, function_arn: str) -> None:
+        """Remove all statements of a function that is deleted."""
+        with self._lock:
+            self._statements.pop(_unqualified(function_arn), None)
+
     def document(self, function_arn: str) -> dict[str, Any] | None:
         """Return a function's policy, or None if it has none."""
         with self._lock:

@@ -12,12 +12,14 @@ import signal
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from switchyard.cloud import metrics
 from switchyard.cloud.account import REGION, arn
+from switchyard.cloud.function_code import Package
 from switchyard.cloud.function_policies import FunctionPolicies
 from switchyard.cloud.iam import service_calls
 from switchyard.cloud.identity import Identity
@@ -28,6 +30,9 @@ from switchyard.cloud.runtime_api import Invocation, RuntimeApi, trace_header
 MOST_PREPARED = 16
 MOST_IDLE = 2  # of one function, once a burst of events is over
 LARGEST_PAYLOAD = 6 * 1024 * 1024
+LATEST = "$LATEST"
+# Its libraries are here for every function, without a layer.
+_POWERTOOLS_LAYER = ":layer:AWSLambdaPowertoolsPython"
 # What Lambda's Python runtime and the public Powertools layer bring along.
 PRELOAD = (
     "switchyard.cloud.processes.warm_aws_sdk",
@@ -55,6 +60,14 @@ class Function:
         Megabytes; told to the function, not enforced.
     dead_letter_arn : str
         The queue or topic that takes the events that it could not be run on.
+    package : Package, optional
+        The code as it was uploaded; a function of a template has only its folder.
+    others : dict
+        Members that nothing here acts on, as they were given.
+    modified, revision : str
+        When it was changed, and what tells this state of it from every other.
+    version : str
+        Its number, once it has been published.
     """
 
     name: str
@@ -70,11 +83,22 @@ class Function:
     log_group: str = ""
     is_traced: bool = False
     dead_letter_arn: str = ""
+    package: Package | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
+    modified: str = ""
+    revision: str = "local"
+    version: str = LATEST
 
     @property
     def arn(self) -> str:
-        """The function's ARN."""
-        return arn("lambda", f"function:{self.name}")
+        """The function's ARN; that of a published version has its number."""
+        return arn("lambda", f"function:{self.key}")
+
+    @property
+    def key(self) -> str:
+        """The function's name; that of a published version has its number."""
+        return self.name if self.version == LATEST else f"{self.name}:{self.version}"
 
     def describe(self) -> dict[str, Any]:
         """Answer GetFunctionConfiguration."""
@@ -88,7 +112,11 @@ class Function:
             "Description": self.description,
             "Timeout": self.timeout,
             "MemorySize": self.memory_size,
-            "Version": "$LATEST",
+            "Version": self.version,
+            "RevisionId": self.revision,
+            **({"LastModified": self.modified} if self.modified else {}),
+            **({"CodeSha256": self.package.sha256, "CodeSize": self.package.size} if self.package else {}),
+            **self.others,
             "PackageType": "Zip",
             "State": "Active",
             "LastUpdateStatus": "Successful",
@@ -125,6 +153,8 @@ class Functions:
         # The X-Ray SDK decides at import whether it is in Lambda.
         self._host = ProcessHost(PRELOAD, log, {"LAMBDA_TASK_ROOT": "/var/task"})
         self._functions: dict[str, Function] = {}
+        self._versions: dict[str, list[Function]] = {}
+        self._published: Counter[str] = Counter()
         self._idle: dict[str, list[_Worker]] = {}
         self._all: set[_Worker] = set()
         self._crashes: dict[tuple[str, bytes], str] = {}
@@ -143,18 +173,58 @@ class Functions:
         """Add a function, or put another in its place."""
         with self._lock:
             self._functions[function.name] = function
-            stale = self._idle.pop(function.name, [])
-        for worker in stale:
-            worker.end()
+        self._end_idle(function.name)
+
+    def add(self, function: Function) -> bool:
+        """Add a function if there is none of its name yet; return whether there was none."""
+        with self._lock:
+            return self._functions.setdefault(function.name, function) is function
+
+    def publish(self, function: Function, description: str) -> Function:
+        """Keep a function as it is now, under the next number; as it was published last, it is not published again."""
+        with self._lock:
+            versions = self._versions.setdefault(function.name, [])
+            if versions and replace(versions[-1], version=LATEST, description=function.description) == function:
+                return versions[-1]
+            self._published[function.name] += 1
+            number = str(self._published[function.name])
+            versions.append(replace(function, version=number, description=description or function.description))
+            return versions[-1]
+
+    def versions(self, function: Function) -> list[Function]:
+        """Return a function and what of it has been published, the oldest first."""
+        with self._lock:
+            return [self._functions.get(function.name, function), *self._versions.get(function.name, [])]
+
+    def remove(self, function: Function) -> None:
+        """Forget a published version; given the function itself, forget it with all of its versions."""
+        with self._lock:
+            versions = self._versions.get(function.name, [])
+            if function.version == LATEST:
+                gone = [function, *versions]
+                self._functions.pop(function.name, None)
+                self._versions.pop(function.name, None)
+                self.policies.forget(function.arn)
+            else:
+                gone = [function]
+                versions.remove(function)
+        for each in gone:
+            self._end_idle(each.key)
 
     def prepare(self) -> None:
         """Start one worker for each function ahead of its first event, in the background."""
         threading.Thread(target=self._prepare, name="functions", daemon=True).start()
 
-    def get(self, name_or_arn: str) -> Function | None:
-        """Find a function by its name, its ARN, or either with a qualifier."""
-        name = name_or_arn.partition(":function:")[2] or name_or_arn
-        return self._functions.get(name.partition(":")[0])
+    def get(self, name_or_arn: str, qualifier: str = "") -> Function | None:
+        """Find a function by its name, its ARN, or either with a qualifier.
+
+        A function of a template has no versions: every qualifier leads to it.
+        """
+        name, _, inner = (name_or_arn.rpartition("function:")[2] or name_or_arn).partition(":")
+        function, wanted = self._functions.get(name), qualifier or inner or LATEST
+        if function is None or function.package is None or wanted == LATEST:
+            return function
+        return next((each for each in self._versions.get(name, []) if each.version == wanted), None)
 
     def list(self) -> list[Function]:
         """Return every function, by name."""
@@ -172,8 +242,8 @@ class Functions:
         result = worker.invoke(payload, request_id or str(uuid.uuid4()), crash_note)
         _record(function, result, (time.monotonic() - began) * 1000)
         with self._lock:
-            idle = self._idle.setdefault(function.name, [])
-            is_wanted = len(idle) < MOST_IDLE and self._functions.get(function.name) is function
+            idle = self._idle.setdefault(function.key, [])
+            is_wanted = len(idle) < MOST_IDLE and self.get(function.key) is function
             if worker.is_alive() and is_wanted:
                 idle.append(worker)
                 return result
@@ -204,9 +274,16 @@ class Functions:
                 self._all.add(worker)
                 self._idle.setdefault(function.name, []).append(worker)
 
+    def _end_idle(self, key: str) -> None:
+        with self._lock:
+            stale = self._idle.pop(key, [])
+            self._all.difference_update(stale)
+        for worker in stale:
+            worker.end()
+
     def _take(self, function: Function) -> _Worker:
         with self._lock:
-            idle = self._idle.get(function.name, [])
+            idle = self._idle.get(function.key, [])
             while idle:
                 worker = idle.pop()
                 if worker.is_alive():
@@ -226,8 +303,13 @@ class _Worker:
         self._function = function
         self._may = identity.authorizer.of(function.role_arn)
         self._api = RuntimeApi()
-        stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
+        stream = f"{time.strftime('%Y/%m/%d')}/[{function.version}]{uuid.uuid4().hex}"
         self._log = LogStream(function.log_group or f"/aws/lambda/{function.name}", stream, self._may)
+        if left_out := [layer for layer in function.layers if _POWERTOOLS_LAYER not in layer]:
+            self._log.note(
+                f"[local cloud] Layers are not loaded: {', '.join(left_out)}. The function finds its own code, and "
+                "the libraries that are installed here."
+            )
         self._process = host.spawn(
             "switchyard.cloud.processes.function:run",
             [function.handler],
@@ -297,7 +379,7 @@ def _environment(function: Function, identity: Identity, runtime_api: str, log: 
         **identity.environment(function.role_arn),
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
         "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,

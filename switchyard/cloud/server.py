@@ -92,9 +92,11 @@ class Router:
             return
         if match := _INVOCATION.fullmatch(path):
             await self._invoke(unquote(match.group(1)), match.group(2), headers, receive, send)
-        elif lambda_api.PATHS.fullmatch(path):
+        elif lambda_api.PATHS.fullmatch(path) or request.service == "lambda":
             body = await read_body(receive)
-            reply = await self._in_thread(self._lambda.answer, scope["method"], request.path, headers, body)
+            reply = await self._in_thread(
+                self._lambda.answer, scope["method"], request.path, request.query, headers, body
+            )
             await respond(send, reply.status, reply.body, reply.headers)
         elif _is_sagemaker(headers) or request.service.startswith("sagemaker"):
             await self._answer_sagemaker(request, receive, send)

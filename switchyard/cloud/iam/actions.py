@@ -7,7 +7,7 @@ user permissions to pass a role to an AWS service (AWS IAM User Guide).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -102,13 +102,29 @@ def _operation(request: Request) -> tuple[str, dict[str, Any]]:
     if "Action" in request.form:
         form: dict[str, Any] = dict(request.form)
         return str(form.pop("Action")), form
-    for method, pattern, operation, names in _routes(request.service):
-        if method == request.method and (found := pattern.fullmatch(request.path)):
+    operation, parameters = rest_operation(request.service, request.method, request.path, request.arguments)
+    return (operation, {**request.document, **parameters}) if operation else ("?", {})
+
+
+def rest_operation(
+    service: str, method: str, path: str, arguments: Mapping[str, str]
+) -> tuple[str | None, dict[str, Any]]:
+    """Return the operation of a REST service that a request is, and the members that its address has; else None.
+
+    Parameters
+    ----------
+    path : str
+        As it was sent, still quoted.
+    arguments : mapping
+        Of its query.
+    """
+    for verb, pattern, operation, names in _routes(service):
+        if verb == method and (found := pattern.fullmatch(path)):
             given = {name: unquote(value) for name, value in found.groupdict().items()}
             uri = {names.get(name, name): value for name, value in given.items()}
-            asked = {names.get(name, name): value for name, value in request.arguments.items()}
-            return operation, {**request.document, **asked, **uri}
-    return "?", {}
+            asked = {names.get(name, name): value for name, value in arguments.items()}
+            return operation, {**asked, **uri}
+    return None, {}
 
 
 @cache
