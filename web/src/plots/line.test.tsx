@@ -103,6 +103,11 @@ test("nothing measured is said so", () => {
   expect(screen.getByText("No values yet.")).toBeTruthy();
 });
 
+test("a count that is always zero has nothing below it", () => {
+  render(<LinePlot title="errors" series={[{ name: "4xx", points: [{ at: 1, value: 0 }] }]} fromZero />);
+  expect(screen.queryByText(/^-/)).toBeNull();
+});
+
 test("a count begins at zero", () => {
   render(
     <LinePlot title="requests" series={[{ name: "requests", points: [{ at: 1, value: 40 }] }]} fromZero />,
