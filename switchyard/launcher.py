@@ -50,7 +50,7 @@ class RunningCloud:
     unsupported
         Resources of the template that it cannot make.
     https
-        What a client needs that names AWS's own hosts: `HTTPS_PROXY` and `AWS_CA_BUNDLE`; empty without that proxy.
+        The variables of a client that names AWS's own hosts, such as `HTTPS_PROXY`; empty without that proxy.
     """
 
     endpoint_url: str

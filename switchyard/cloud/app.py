@@ -168,7 +168,7 @@ class Cloud:
         Returns
         -------
         dict
-            What clients have to know: `HTTPS_PROXY` and `AWS_CA_BUNDLE`.
+            What clients have to know: `HTTPS_PROXY`, and whom to trust, for botocore and for requests.
 
         Raises
         ------
@@ -179,7 +179,8 @@ class Cloud:
         from switchyard.cloud.https.proxy import HttpsProxy
 
         self._proxy = HttpsProxy(self._listening.getsockname()[1], self._work / "ca.pem", port)
-        return {"HTTPS_PROXY": self._proxy.url, "AWS_CA_BUNDLE": str(self._proxy.certificate)}
+        trusted = str(self._proxy.certificate)
+        return {"HTTPS_PROXY": self._proxy.url, "AWS_CA_BUNDLE": trusted, "REQUESTS_CA_BUNDLE": trusted}
 
     def _gateway(self) -> Any:
         from switchyard.cloud.apigateway.gateway import Gateway

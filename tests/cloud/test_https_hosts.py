@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,11 @@ def test_a_caller_of_no_role_is_in_one_that_can_be_handed_on(hosts: Hosts) -> No
         definition='{"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": true}}}',
     )
     assert machine["stateMachineArn"].endswith(":with-the-owners-role")
+
+
+def test_whoever_trusts_this_machine_trusts_the_public_authorities_too(hosts: Hosts) -> None:
+    trusted = ssl.create_default_context(cafile=str(hosts.certificate)).cert_store_stats()
+    assert trusted["x509_ca"] > 50
 
 
 def test_nobody_else_is_believed_to_be_aws(hosts: Hosts) -> None:

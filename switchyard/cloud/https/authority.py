@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import botocore
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,7 +25,8 @@ class Authority:
     Parameters
     ----------
     file
-        Where its certificate is written (PEM), for `AWS_CA_BUNDLE`.
+        Where its certificate is written (PEM), for `AWS_CA_BUNDLE`; beside it are the public authorities that botocore
+        comes with, since whoever trusts that file trusts no other.
     """
 
     def __init__(self, file: Path) -> None:
@@ -41,7 +43,8 @@ class Authority:
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._lock = threading.Lock()
         partial = file.with_suffix(".partial")
-        partial.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        public_authorities = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
+        partial.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM) + public_authorities)
         partial.replace(file)
 
     def context(self, host: str) -> ssl.SSLContext:
