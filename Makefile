@@ -5,6 +5,7 @@
 # make lint    everything that CI checks beside the tests
 # make bench   measures it against plain scripts, and how fast the console is
 # make console builds the console's page anew (after a change in web/ or switchyard/console/schema.py; needs Node)
+# make screenshots takes docs/images anew (needs Chromium)
 # make render  writes workflows/*.asl.json anew (after a change in workflows/*.py)
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-image lint format bench docs render author schema console test-page environments clean
+.PHONY: help run up test test-image lint format bench docs render author schema console screenshots test-page environments clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -80,6 +81,9 @@ schema: .venv/.ready
 console: .venv/.ready web/node_modules/.ready
 	$(BIN)/python -m switchyard.console.schema | npm --prefix web run --silent types
 	npm --prefix web run --silent build
+
+screenshots: .venv/.ready-dev
+	$(BIN)/python docs/screenshots.py
 
 author: .venv-author/.ready
 

@@ -347,6 +347,10 @@ def test_the_iterations_of_a_map_are_its_branches():
         ),
         ('["a list"]', '["a list"]'),
         (
+            '{"FailureReason": "AlgorithmError: train.py: error: no column bmi, exit code: 1"}',
+            "train.py: error: no column bmi",
+        ),
+        (
             '{"errorMessage": "RequestId: 86a620ba-3b57-4193-bf35-e71949eb7f00 Error: Runtime exited"}',
             "Error: Runtime exited",
         ),

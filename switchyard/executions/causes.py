@@ -12,6 +12,8 @@ _SIGNALLED = 128
 # What a fault of the local cloud has brought about says so at its end.
 _INJECTED = "[injected: "
 _QUOTE, _QUOTE_ENDS = 'ErrorMessage "', re.compile(r'"\s*(?:Command|\[injected|$)')
+# What a script or an algorithm has written down itself, as SageMaker passes it on.
+_OWN_WORDS = re.compile(r"AlgorithmError: (.*), exit code: \d{1,9}", re.DOTALL)
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -34,6 +36,8 @@ def failure_reason(cause: str) -> str:
         text = quoted
         if code and not 0 <= int(code[1]) <= _SIGNALLED:  # killed: whatever it said last is not why
             text = f"exit code {code[1]}, killed: {text}"
+    elif own := _OWN_WORDS.fullmatch(text.removesuffix(injected or "").rstrip()):
+        text = own[1]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # Lambda puts the request's id before why a function ended; whoever reads a reason has no use for it.
     reason = re.sub(r"^RequestId: [0-9a-f-]{36} ", "", lines[-1]) if lines else ""

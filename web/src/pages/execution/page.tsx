@@ -88,7 +88,7 @@ function Loaded({ source, execution }: { source: ExecutionSource; execution: Exe
             </StatusMark>
           </span>
         }
-        about={<About execution={execution} />}
+        about={<About execution={execution} isLive={source.isLive} />}
         actions={source.isLive ? <Actions execution={execution} /> : null}
       />
       <Failure execution={execution} failed={failed} onOpen={(one) => change(selectVisit(one))} />
@@ -172,11 +172,18 @@ function Loaded({ source, execution }: { source: ExecutionSource; execution: Exe
   );
 }
 
-function About({ execution: { row } }: { execution: Execution }) {
+function About({ execution: { row }, isLive }: { execution: Execution; isLive: boolean }) {
+  const workflow = isLive ? (
+    <Link href={paths.executionsOf({ workflow: row.workflow_arn })}>{row.workflow}</Link>
+  ) : (
+    row.workflow
+  );
   return (
     <span class="facts-line">
-      <span>{row.workflow}</span>
-      {row.recipe ? <span>{row.recipe}</span> : null}
+      <span>{workflow}</span>
+      {row.recipe ? (
+        <span>{isLive ? <Link href={paths.model(row.recipe)}>{row.recipe}</Link> : row.recipe}</span>
+      ) : null}
       <span>
         Started <Time at={row.started_at} />
       </span>
