@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from switchyard.console.schema import Cost, CostItem
+from switchyard.executions.causes import read_json
 from switchyard.executions.history import read_time
 
 if TYPE_CHECKING:
@@ -81,6 +82,16 @@ def cost_of(events: Iterable[Event], *, region: str, memory_of: MemoryOf | None 
         prices_of=prices["noted_on"],
         notes=notes,
     )
+
+
+def cost_if_known(
+    events: Iterable[Event], *, region: str, memory_of: MemoryOf | None = None
+) -> tuple[Cost | None, str | None]:
+    """Reckon a cost as `cost_of` does; or say why that cannot be done: a broken history, or what no API would take."""
+    try:
+        return cost_of(events, region=region, memory_of=memory_of), None
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        return None, f"what it would cost on AWS cannot be reckoned from this history: {type(error).__name__}: {error}"
 
 
 @cache
@@ -185,10 +196,7 @@ def _function_name(arn: Any) -> str:
 
 
 def _json(text: Any) -> dict[str, Any]:
-    try:
-        document = json.loads(text) if text else {}
-    except (ValueError, TypeError):
-        return {}
+    document = read_json(text) if isinstance(text, str) and text else None
     return document if isinstance(document, dict) else {}
 
 

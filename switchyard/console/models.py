@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from switchyard.console.costs import cost_of
+from switchyard.console.costs import cost_if_known
 from switchyard.console.endpoints import reader_of
 from switchyard.console.evaluation import (
     Text,
@@ -34,6 +34,7 @@ from switchyard.console.run_facts import (
 )
 from switchyard.console.run_histories import RunHistories, RunHistory
 from switchyard.console.schema import (
+    Cost,
     Evaluation,
     ExecutionStatus,
     GateCondition,
@@ -189,9 +190,7 @@ class ModelReader:
             if history
             else None,
             evaluation=self._evaluation(selected, chosen, history),
-            cost=cost_of(history.events, region=_region(selected.arn), memory_of=self._histories.memory_of(history))
-            if history
-            else None,
+            cost=self._cost(selected, history) if history else None,
             problem=versions.problem,
         )
 
@@ -282,6 +281,10 @@ class ModelReader:
         return None
 
     # One run
+
+    def _cost(self, execution: KnownExecution, history: RunHistory) -> Cost | None:
+        memory_of = self._histories.memory_of(history)
+        return cost_if_known(history.events, region=_region(execution.arn), memory_of=memory_of)[0]
 
     def _evaluation(self, execution: KnownExecution, facts: RunFacts, history: RunHistory | None) -> Evaluation:
         key = (execution.arn, execution.stage, execution.is_past)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from switchyard.console.costs import FunctionMemory, cost_of, memory_in_logs
+from switchyard.console.costs import FunctionMemory, cost_if_known, memory_in_logs
 from switchyard.console.execution import attachment
 from switchyard.console.execution_page import execution_view
 from switchyard.console.execution_views import detail_view, event_document
@@ -232,8 +232,7 @@ def _cost(execution: OpenedExecution, states: dict[int, ReportState], notes: lis
         memory_of = memory_in_logs(logs).get
     with execution.lock:
         events = list(execution.builder.events.values())
-    try:
-        return cost_of(events, region=region, memory_of=memory_of)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        notes.append(f"What it would cost on AWS cannot be reckoned: {error}.")
-        return None
+    cost, problem = cost_if_known(events, region=region, memory_of=memory_of)
+    if problem is not None:
+        notes.append(f"{problem[0].upper()}{problem[1:]}.")
+    return cost

@@ -79,7 +79,7 @@ class RunHistories:
         if history.saved is not None:
             logged = memory_in_logs(
                 {
-                    visit.function: history.saved.log(visit.name)
+                    visit.function: history.saved.log_tail(visit.name)[0]
                     for visit in history.tree.visits()
                     if visit.function is not None
                 }

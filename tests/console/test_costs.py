@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from switchyard.console.costs import cost_of, list_prices, memory_in_logs
+from switchyard.console.costs import cost_if_known, cost_of, list_prices, memory_in_logs
 from switchyard.console.schema import Cost, CostItem
 from tests.recorded import Events, recorded
 
@@ -158,6 +158,28 @@ def test_a_redriven_task_is_counted_once_more() -> None:
         [2 * 0.115 / 3600, 0.115], abs=1e-8
     )
     assert items(cost)["State machine"].basis.startswith("2 state transitions")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"parameters": json.dumps({"ProcessingResources": "none", "ResourceConfig": ["a"]})},
+        {"parameters": '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"},
+        {"parameters": '{"ProcessingResources": {"ClusterConfig": {"InstanceCount": 1e999}}}'},
+    ],
+    ids=["types", "depth", "infinity"],
+)
+def test_a_history_that_no_api_would_write_costs_nothing_or_says_why(broken: dict[str, str]) -> None:
+    events = job("Processing", "ml.m5.large")
+    events.events[2]["taskScheduledEventDetails"] |= broken
+    cost, problem = cost_if_known(events.events, region="us-east-1")
+    assert (cost is None) == (problem is not None)
+
+
+def test_the_cost_of_a_history_without_times_is_not_known() -> None:
+    cost, problem = cost_if_known([{"id": 1, "type": "ExecutionStarted"}], region="us-east-1")
+    assert cost is None
+    assert "cannot be reckoned" in str(problem)
 
 
 def test_the_memory_of_functions_is_read_from_their_logs() -> None:

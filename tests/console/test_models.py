@@ -199,10 +199,14 @@ def test_a_past_run_that_is_broken_or_hostile_is_shown_as_far_as_it_goes(tmp_pat
         "strange": '{"status": 7, "metrics": {"a": "<b>", "b": NaN, "c": true, "d": 1}, "model_package_arn": {}}',
         "large": '{"metrics": {"rmse": 1' + "0" * 400 + "}}",
     }
+    broken = {"events": [{"type": "no id"}, {"id": 2, "type": "TaskScheduled", "taskScheduledEventDetails": "x"}]}
     home = home_with_runs(
         tmp_path,
         {
-            name: {"execution.json": {**described, "executionArn": f"{arn}:{name}", "name": name, "output": output}}
+            name: {
+                "history.json": broken,
+                "execution.json": {**described, "executionArn": f"{arn}:{name}", "name": name, "output": output},
+            }
             for name, output in outputs.items()
         },
     )
