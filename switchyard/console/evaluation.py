@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ MOST_POINTS = 2000
 # Half a million rows; more would keep the page waiting for longer than a plot is worth.
 MOST_BYTES = 24 * 1024 * 1024
 _MOST_FILES = 500
+# Of a listing: 1,000 keys each.
+_MOST_PAGES = 10
 _FEWEST_BINS, _MOST_BINS = 5, 40
 # What an answer in JSON is called: by a transform that joins it to its input, and by Amazon's own algorithms.
 _ANSWERS = ("SageMakerOutput", "predictions", "score")
@@ -112,7 +115,8 @@ def texts_in_s3(cloud: Cloud, uri: str, suffix: str = "") -> list[Text]:
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     s3 = cloud.client("s3")
     try:
-        found = list(_objects(s3, bucket, prefix, suffix))
+        # One more than is read tells that there are too many: a prefix may be a whole bucket.
+        found = list(islice(_objects(s3, bucket, prefix, suffix), _MOST_FILES + 1))
         _check_size(sum(size for _, size in found), len(found))
         texts = []
         for key, _ in found:
@@ -128,7 +132,8 @@ def texts_in_s3(cloud: Cloud, uri: str, suffix: str = "") -> list[Text]:
 
 
 def _objects(s3: Any, bucket: str, prefix: str, suffix: str) -> Iterator[tuple[str, int]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for page in islice(pages, _MOST_PAGES):
         for entry in page.get("Contents", []):
             if entry["Size"] and entry["Key"].endswith(suffix):
                 yield entry["Key"], entry["Size"]
@@ -136,8 +141,9 @@ def _objects(s3: Any, bucket: str, prefix: str, suffix: str) -> Iterator[tuple[s
 
 def _check_size(size: int, files: int) -> None:
     if size > MOST_BYTES or files > _MOST_FILES:
+        many = str(files) if files <= _MOST_FILES else f"more than {_MOST_FILES}"
         raise UnreadableError(
-            f"the predictions are {size / 1024 / 1024:,.0f} MB in {files:,} files; the console compares up to "
+            f"the predictions are {size / 1024 / 1024:,.0f} MB in {many} files; the console compares up to "
             f"{MOST_BYTES / 1024 / 1024:.0f} MB in {_MOST_FILES}"
         )
 
@@ -171,7 +177,7 @@ def _numbers(text: Text, *, first_only: bool = False) -> Iterator[tuple[int, Seq
             continue  # AssembleWith Line ends a line of ours with a second line end
         try:
             values = _values(line.partition(",")[0] if first_only and line[0] not in "[{" else line)
-        except (ValueError, TypeError, OverflowError, RecursionError):
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             raise UnreadableError(
                 f"{text.uri}, line {number}: expected a target and a prediction, found {line[:80]!r}"
             ) from None

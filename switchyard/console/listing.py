@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from switchyard.console.index import Filter
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from switchyard.console.live import FeedMaker
 
 _MAX_ROWS = 1000
+# Each word is looked for in every execution.
+_MAX_TEXT = 500
 
 
 def routes(context: Context) -> list[Route]:
@@ -42,8 +45,10 @@ def list_executions(context: Context, request: Request) -> Executions:
         text=query.get("text", "").strip(),
     )
     limit = query.get("limit") or "100"
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= _MAX_ROWS:
+    if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= _MAX_ROWS:
         raise RequestError(400, f"limit must be a number from 1 to {_MAX_ROWS}, not {limit[:50]!r}")
+    if len(wanted.text) > _MAX_TEXT:
+        raise RequestError(400, f"text must have {_MAX_TEXT} characters at most; this has {len(wanted.text):,}")
     context.explorer.refresh()
     page = context.index.page(
         wanted,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from switchyard.console.evaluation import (
     evaluate,
     histogram,
     texts_in_folder,
+    texts_in_s3,
 )
 
 
@@ -49,6 +53,30 @@ def test_a_line_of_json_will_do_too() -> None:
 def test_predictions_that_stand_alone_are_set_against_the_test_data(lines: tuple[str, ...]) -> None:
     found = evaluate([text(*lines)], [Text("test.csv", ["75.0,1,2", "61.0,3,4"])])
     assert [(point.actual, point.predicted) for point in found.points] == [(75.0, 71.8), (61.0, 144.5)]
+
+
+def test_a_row_of_test_data_without_a_target_is_said_with_its_place() -> None:
+    found = evaluate([text("1")], [text(",5")])
+    assert found.problem is not None
+    assert "line 1: expected a target" in found.problem
+
+
+def test_of_a_whole_bucket_no_more_is_listed_than_can_be_read() -> None:
+    listed = []
+
+    def pages(**_query: Any) -> Iterator[dict[str, Any]]:
+        for number in range(1000):
+            listed.append(number)
+            yield {"Contents": [{"Key": f"{number}-{n}", "Size": 1} for n in range(100)]}
+
+    s3 = SimpleNamespace(get_paginator=lambda _operation: SimpleNamespace(paginate=pages))
+    cloud: Any = SimpleNamespace(client=lambda _service: s3)
+    with pytest.raises(UnreadableError, match="more than 500 files"):
+        texts_in_s3(cloud, "s3://bucket")
+    assert len(listed) < 10
+    with pytest.raises(UnreadableError, match="there is nothing"):
+        texts_in_s3(cloud, "s3://bucket", ".out")
+    assert len(listed) < 20
 
 
 def test_predictions_of_other_rows_than_the_test_data_are_not_compared() -> None:
