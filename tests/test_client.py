@@ -369,3 +369,12 @@ def test_failures_of_boto3_say_what_to_do(error: Exception, message: str, exit_c
 
 def test_other_errors_are_bugs():
     assert explain(ValueError("x")) is None
+
+
+def test_who_may_not_ask_for_the_stack_sees_the_accounts_state_machines():
+    cloud = aws_cloud()
+    machine = {"stateMachineArn": MACHINE, "name": "its-own-name", "type": "STANDARD", "creationDate": 0}
+    with Stubber(cloud.client("cloudformation")) as stack, Stubber(cloud.client("stepfunctions")) as machines:
+        stack.add_client_error("describe_stacks", "AccessDenied", "not you")
+        machines.add_response("list_state_machines", {"stateMachines": [machine]})
+        assert cloud.workflows() == {"its-own-name": MACHINE}

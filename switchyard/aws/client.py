@@ -17,7 +17,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoRegionError
 
-from switchyard.aws.errors import error_code
+from switchyard.aws.errors import error_code, is_denied
 from switchyard.aws.target import Target
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.launcher import RunningCloud, find_cloud, find_home, probe
@@ -141,6 +141,10 @@ class Cloud:
             return self.outputs
         except SwitchyardError:
             return {}
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            return {}  # whoever may not ask for the stack may still be let see its state machines
 
     def find_workflow(self, name: str) -> str:
         """Resolve a workflow's name to its ARN.

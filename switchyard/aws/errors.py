@@ -29,6 +29,11 @@ def error_message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", "") or error)
 
 
+def is_denied(error: Exception) -> bool:
+    """Whether AWS has refused for want of a permission."""
+    return isinstance(error, ClientError) and error_code(error) in _DENIED
+
+
 def explain(error: Exception) -> SwitchyardError | None:
     """Say what a failure of boto3 means and what to do; None when it is something else."""
     known: SwitchyardError | None = None

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from switchyard.aws.errors import error_code
-from switchyard.console.known import described, listed
+from switchyard.aws.errors import error_code, is_denied
+from switchyard.console.known import described, listed, workflow_of
 from switchyard.console.pace import Pace
 from switchyard.console.problems import problem_of
 from switchyard.console.schema import ExecutionStatus
@@ -38,10 +38,13 @@ _IDLE_SECONDS = 60.0
 # How long a page waits for a look, and when a look that goes on is called silence.
 _PATIENCE, _FIRST_PATIENCE, _SILENT_SECONDS = 2.0, 20.0, 6.0
 _LOCAL_MAX_AGE, _AWS_MAX_AGE, _NEARLY_NEW_SECONDS = 0.5, 5.0, 20.0
+# An account may have hundreds of state machines: it is looked at the less often the more there are.
+_AWS_SECONDS_EACH = 0.5
 _TRY_AGAIN_SECONDS = 2.0
 # AWS refills its bucket of DescribeExecution by 10 to 15 a second, of ListExecutions by 5 to 10.
-_DESCRIBE_PACE, _LIST_PACE = (5.0, 100), (2.0, 20)
+_DESCRIBE_PACE, _LIST_PACE, _NEWEST_PACE = (5.0, 100), (2.0, 20), (5.0, 50)
 # What may be said of one state machine, while the others can be read.
+_EXPIRED_TOKEN = ("InvalidToken", "ValidationException")  # AWS's tokens are good for a day
 _NO_LIST = ("StateMachineTypeNotSupported", "StateMachineDoesNotExist", "StateMachineDeleting", "InvalidArn")
 
 
@@ -75,7 +78,7 @@ class _Look:
     """A look that is under way."""
 
     def __init__(self) -> None:
-        self.began_at = time.monotonic()
+        self.heard_at = time.monotonic()
         self.is_done = threading.Event()
 
 
@@ -116,7 +119,9 @@ class Explorer:
         self._first: OrderedDict[str, None] = OrderedDict()
         self._rest: OrderedDict[str, None] = OrderedDict()
         self._worker: threading.Thread | None = None
-        self._list_pace = self._describe_pace = Pace(0, 1)
+        self._list_pace = self._describe_pace = self._newest_pace = Pace(0, 1)
+        # What may not be read, by the state machine and the call.
+        self._denied: dict[tuple[str, str], str] = {}
 
     # What is known
 
@@ -125,8 +130,14 @@ class Explorer:
         """Why the cloud cannot be read now; None when it can."""
         with self._lock:
             look = self._under_way
-            is_silent = look is not None and time.monotonic() - look.began_at > _SILENT_SECONDS
+            is_silent = look is not None and time.monotonic() - look.heard_at > _SILENT_SECONDS
             return SILENT if self._problem is None and is_silent else self._problem
+
+    @property
+    def denied(self) -> str | None:
+        """What of the cloud may not be read, while the rest may; None when there is nothing."""
+        with self._lock:
+            return next(iter(self._denied.values()), None)
 
     @property
     def is_complete(self) -> bool:
@@ -173,8 +184,8 @@ class Explorer:
         """Say how long to wait for a look."""
         if self._looked_at is None:
             return _FIRST_PATIENCE
-        is_nearly_new = time.monotonic() - self._looked_at < _NEARLY_NEW_SECONDS
-        return 0.0 if self._max_age == _AWS_MAX_AGE and is_nearly_new and not self._is_stale else _PATIENCE
+        is_nearly_new = time.monotonic() - self._looked_at < max(_NEARLY_NEW_SECONDS, self._max_age + 5)
+        return 0.0 if self._max_age >= _AWS_MAX_AGE and is_nearly_new and not self._is_stale else _PATIENCE
 
     def _begin_look(self) -> _Look | None:
         """Begin a look in a thread of its own, if it is time; the lock is held."""
@@ -260,7 +271,9 @@ class Explorer:
             with self._lock:
                 self._cloud = cloud
                 self._max_age = _LOCAL_MAX_AGE if cloud.is_local else _AWS_MAX_AGE
+                self._denied = {}
             self._list_pace = Pace(0, 1) if cloud.is_local else Pace(*_LIST_PACE)
+            self._newest_pace = Pace(0, 1) if cloud.is_local else Pace(*_NEWEST_PACE)
             self._describe_pace = Pace(0, 1) if cloud.is_local else Pace(*_DESCRIBE_PACE)
 
     @staticmethod
@@ -290,16 +303,47 @@ class Explorer:
                 arn: replace(self._machines.get(arn) or Machine(arn, title), title=title)
                 for title, arn in found.items()
             }
+            self._denied = {key: why for key, why in self._denied.items() if key[0] in found.values()}
+            if not cloud.is_local:
+                self._max_age = max(_AWS_MAX_AGE, _AWS_SECONDS_EACH * len(found))
         self._machines_until = time.monotonic() + (5.0 if cloud.is_local else 60.0)
 
     def _read_newest(self, cloud: Cloud) -> None:
         machines = self.machines()
         if cloud.is_local or len(machines) < 2:
-            for machine in machines:
-                self._read_newest_of(cloud, machine)
-            return
-        with ThreadPoolExecutor(8, "console look") as pool:
-            list(pool.map(lambda machine: self._read_newest_of(cloud, machine), machines))
+            refused = [self._try_newest_of(cloud, machine) for machine in machines]
+        else:
+            with ThreadPoolExecutor(8, "console look") as pool:
+                refused = list(pool.map(lambda machine: self._try_newest_of(cloud, machine), machines))
+        # Where something may be read, it is shown.
+        if (error := next(iter(refused), None)) is not None and None not in refused:
+            raise error
+
+    def _try_newest_of(self, cloud: Cloud, machine: Machine) -> Exception | None:
+        """Read the newest executions of a state machine; give the refusal when they may not be read."""
+        if not self._newest_pace.wait(self._stopped):
+            return None
+        refusal: Exception | None = None
+        try:
+            self._read_newest_of(cloud, machine)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            refusal = error
+            self._update(machine.arn, has_begun=True, older=None)
+        self._note_denied(machine.arn, "list", refusal)
+        with self._lock:
+            if self._under_way is not None:
+                self._under_way.heard_at = time.monotonic()
+        return refusal
+
+    def _note_denied(self, machine_arn: str, call: str, refusal: Exception | None) -> None:
+        """Keep in mind what of a state machine may not be read, or that it may."""
+        with self._lock:
+            if refusal is None:
+                self._denied.pop((machine_arn, call), None)
+            else:
+                self._denied[machine_arn, call] = problem_of(refusal).detail
 
     def _read_newest_of(self, cloud: Cloud, machine: Machine) -> None:
         stepfunctions = cloud.client("stepfunctions")
@@ -406,11 +450,15 @@ class Explorer:
         try:
             execution = described(cloud.client("stepfunctions").describe_execution(executionArn=arn))
         except (ClientError, BotoCoreError) as error:
+            if is_denied(error):
+                self._note_denied(workflow_of(arn), "describe", error)
+                raise
             if not (isinstance(error, ClientError) and error_code(error) in ("ExecutionDoesNotExist", "InvalidArn")):
                 self._queue([arn])
                 raise
             # It has been there, and its time has run out: nothing more will be known of it.
             return
+        self._note_denied(execution.workflow_arn, "describe", None)
         if cloud is self._cloud:
             self._index.put([execution])
 
@@ -418,9 +466,16 @@ class Explorer:
         cloud = self._cloud
         if cloud is None or not self._list_pace.wait(self._stopped):
             return
-        answer = cloud.client("stepfunctions").list_executions(
-            stateMachineArn=machine.arn, maxResults=_OLDER_PAGE, nextToken=machine.older
-        )
+        try:
+            answer = cloud.client("stepfunctions").list_executions(
+                stateMachineArn=machine.arn, maxResults=_OLDER_PAGE, nextToken=machine.older
+            )
+        except ClientError as error:
+            if error_code(error) in _EXPIRED_TOKEN:
+                self._update(machine.arn, has_begun=False, older=None, count=0)
+            elif error_code(error) in _NO_LIST or is_denied(error):
+                self._update(machine.arn, older=None)
+            raise
         if cloud is not self._cloud:
             return
         count = machine.count + len(self._put(answer["executions"]))

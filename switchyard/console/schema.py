@@ -72,7 +72,7 @@ class Target(Model):
     is_up
         Whether it answers; past runs can be read without it.
     problem
-        Why it does not; None when it does.
+        Why it does not, or what of it may not be read; None when all is well.
     project
         The project's name, whose recipes can be started; None outside of a project.
     """

@@ -35,7 +35,7 @@ def describe_target(context: Context) -> Target:
         region=cloud.region if cloud is not None else LOCAL_REGION,
         stack=cloud.stack_name if cloud is not None else "",
         is_up=problem is None,
-        problem=problem,
+        problem=problem or context.explorer.denied,
         project=context.project.root.name if context.project is not None else None,
     )
 

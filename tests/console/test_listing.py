@@ -96,8 +96,18 @@ def test_filters_let_through_what_they_say(account: Account, browser: Browser) -
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": "0"}, {"limit": "1001"}, {"limit": "many"}, {"since": "yesterday"}, {"until": "nan"}, {"after": "%%"}],
-    ids=str,
+    [
+        {"limit": "0"},
+        {"limit": "1001"},
+        {"limit": "many"},
+        {"limit": "000000100999999"},
+        {"limit": "000000001" + "9" * 5000},
+        {"since": "yesterday"},
+        {"until": "nan"},
+        {"after": "%%"},
+        {"text": "many words " * 50},
+    ],
+    ids=lambda query: str(query)[:40],
 )
 def test_a_query_that_makes_no_sense_is_refused(browser: Browser, query: dict[str, str]) -> None:
     answer = browser.get("/api/executions", **query)
@@ -236,6 +246,58 @@ def test_what_aws_denies_is_said(account: Account, browser: Browser) -> None:
 
     assert browser.get("/api/executions").json()["rows"] == []
     assert "AWS denied ListExecutions: not you" in browser.get("/api/target").json()["problem"]
+
+
+def test_what_is_denied_of_one_workflow_does_not_hide_the_others(account: Account, browser: Browser) -> None:
+    account.add("there")
+    account.add("later", machine=OTHER)
+    list_executions = account.list_executions
+    denied = {OTHER}
+
+    def deny_one(*, stateMachineArn: str, **query: Any) -> dict[str, Any]:  # noqa: N803
+        if stateMachineArn in denied:
+            raise refusal("AccessDeniedException", "not this one", "ListExecutions")
+        return list_executions(stateMachineArn=stateMachineArn, **query)
+
+    account.list_executions = deny_one  # type: ignore[method-assign]
+
+    assert names(list_all(browser)) == ["there"]
+    target = browser.get("/api/target").json()
+    assert target["is_up"]
+    assert "AWS denied ListExecutions: not this one" in target["problem"]
+
+    denied.clear()
+    wait_until(lambda: len(names(browser.get("/api/executions").json())) == 2)
+    assert browser.get("/api/target").json()["problem"] is None
+
+
+def test_executions_that_may_not_be_described_are_listed_all_the_same(account: Account, browser: Browser) -> None:
+    account.refuses["describe_execution"] = refusal("AccessDeniedException", "no details", "DescribeExecution")
+    account.add("there")
+
+    assert names(browser.get("/api/executions").json()) == ["there"]
+    target = wait_until(lambda: browser.get("/api/target").json() if account.calls["describe_execution"] else None)
+    target = wait_until(lambda: (found := browser.get("/api/target").json())["problem"] and found)
+    assert target["is_up"]
+    assert "AWS denied DescribeExecution: no details" in target["problem"]
+
+
+def test_older_executions_are_read_anew_when_the_token_for_them_has_expired(account: Account, browser: Browser) -> None:
+    for number in range(1500):
+        account.add(f"e{number}", minutes=number)
+    list_executions = account.list_executions
+    expired: list[str] = []
+
+    def expire_one(*, nextToken: str = "0", **query: Any) -> dict[str, Any]:  # noqa: N803
+        if nextToken == "1100" and not expired:
+            expired.append(nextToken)
+            raise refusal("InvalidToken", "Invalid Token: 'The token has expired'", "ListExecutions")
+        return list_executions(nextToken=nextToken, **query)
+
+    account.list_executions = expire_one  # type: ignore[method-assign]
+
+    wait_until(lambda: browser.get("/api/executions", limit=1).json()["total"] == 1500)
+    assert expired
 
 
 def test_past_runs_are_listed_where_the_cloud_does_not_know_them(account: Account, tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ export function Banners({ target }: { target: Target | undefined }) {
           <Reason target={target} /> Past runs can be read; nothing can be started.
         </p>
       ) : null}
+      {!isLost && target?.is_up && target.problem ? (
+        <p class="banner">
+          <Reason target={target} /> What may be read is shown.
+        </p>
+      ) : null}
     </div>
   );
 }

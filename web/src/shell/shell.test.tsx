@@ -84,6 +84,15 @@ test("says that the cloud is away while past runs can be read", async () => {
   expect(screen.queryByText(/Past runs can be read/)).toBeNull();
 });
 
+test("says what of the cloud may not be read, while the rest is shown", async () => {
+  await open();
+  say("target", { ...TARGET, problem: "AWS denied ListExecutions: not you" });
+  expect(screen.getByText(/AWS denied/).textContent).toBe(
+    "AWS denied ListExecutions: not you. What may be read is shown.",
+  );
+  expect(screen.queryByText(/nothing can be started/)).toBeNull();
+});
+
 test("a navigation titles the tab and moves the focus to the new heading", async () => {
   await open();
   expect(document.title).toBe("Workflows - Switchyard");
