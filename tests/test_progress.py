@@ -70,7 +70,7 @@ def test_a_retry_shows_its_count_and_its_reason():
 def test_a_failure_shows_its_reason_below_its_state():
     text = drawn(tree_of("training_failed"), width=200)
     assert "✗ Train model" in text
-    assert "States.TaskFailed: AlgorithmError" in text
+    assert "States.TaskFailed: train.py: error: argument --model" in text
 
 
 def test_a_stopped_branch_is_marked():
