@@ -110,7 +110,7 @@ def test_up_serves_the_console_and_others_use_it(whole_project: Project) -> None
             assert address.startswith(f"{url}/executions/arn%3A")
             assert unquote(address).endswith(":execution:switchyard-clean-up:opened")
             wait_until(lambda: start.opened.is_file() and start.opened.read_text() == f"{address}\n")
-            assert ask(url, "/api/executions?text=opened")["total"] == 1
+            wait_until(lambda: ask(url, "/api/executions?text=opened")["total"] == 1)
             # The other one has found the cloud by itself.
             wait_until(lambda: ask(other, "/api/executions?text=opened")["total"] == 1)
             assert up.interrupt() == 0
