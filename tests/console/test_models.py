@@ -226,9 +226,14 @@ def test_without_the_registry_the_runs_tell_what_they_can_and_the_page_says_why(
 
     cloud.client("sagemaker").meta.events.register("before-call.sagemaker.ListModelPackages", refuse)
     with serving(Context(Connection(cloud), home=None, project=None)) as console:
-        found = console.get("/api/model", recipe=RECIPE).json()
+
+        def read_all() -> Any:
+            """Runs are described one after the other; the page tells of each as soon as it is."""
+            page = console.get("/api/model", recipe=RECIPE).json()
+            return page if [run["approval"] for run in page["runs"]] == ["Approved", "Rejected", None] else None
+
+        found = wait_until(read_all)
         listed = console.get("/api/models").json()
     assert "AWS denied ListModelPackages: not you" in found["problem"]
     assert listed["problem"] == found["problem"]
-    assert [run["approval"] for run in found["runs"]] == ["Approved", "Rejected", None]
     assert [run["version"] for run in found["runs"]] == [1, 2, None]
