@@ -37,6 +37,9 @@ WAITER = "B"
 # Waiters sleep for 30 or 120 seconds between two questions. A question of theirs is answered at once when what they
 # wait for has come, and otherwise held, for less than the minute after which clients give up.
 WAITERS_PATIENCE_SECONDS = 50.0
+# The SageMaker SDK, when it shows a job's log, asks how the job fares, and then not for another 30 seconds.
+SDK = "lib/AWS-SageMaker-Python-SDK#"
+SDK_PATIENCE_SECONDS = 2.0
 _INVOCATION = re.compile(rf"/endpoints/([^/]+)/(invocations|{_ASYNC}|{_STREAM})")
 LOG = logging.getLogger(__name__)
 LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
@@ -125,7 +128,7 @@ class Router:
             return
         operation = headers["x-amz-target"].partition(".")[2]
         body = await read_body(receive)
-        patience = WAITERS_PATIENCE_SECONDS if _is_waiter(headers) else 0
+        patience = _patience(headers)
         status, answer = await self._in_thread(partial(self._sagemaker.answer, operation, body, patience=patience))
         request_id = {"x-amzn-requestid": str(uuid.uuid4())}
         await respond(send, status, answer, {"content-type": CONTENT_TYPE, **request_id})
@@ -223,6 +226,13 @@ async def _refuse(what: str, receive: Receive, send: Send) -> None:
     await read_body(receive, 0)
     status, headers, body = error_body(NotRunError(what))
     await respond(send, status, body, headers)
+
+
+def _patience(headers: Mapping[str, str]) -> float:
+    """Return for how many seconds who asks is better served by waiting for an end than by asking again."""
+    if _is_waiter(headers):
+        return WAITERS_PATIENCE_SECONDS
+    return SDK_PATIENCE_SECONDS if SDK in headers.get("user-agent", "") else 0
 
 
 def _is_waiter(headers: Mapping[str, str]) -> bool:
