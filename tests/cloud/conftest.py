@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.local_cloud import HERE, LocalCloud, is_alive
+from tests.environments import python_of
 
 _numbers = itertools.count(1)
 
@@ -31,6 +32,16 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     assert [pid for pid in children if is_alive(pid)] == []
     assert not (home / "cloud.json").exists()
     assert list((home / "cloud").glob("*")) == []
+
+
+@pytest.fixture(scope="session")
+def cloud_of_aws_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A local cloud that answers for AWS's own host names too, which the SDK asks for its account."""
+    python_of("author")
+    home = tmp_path_factory.mktemp("home")
+    cloud = LocalCloud(home, HERE / "template.yaml", "--parameter", "Greeting=Good day", "--https-port", "0")
+    yield cloud
+    assert cloud.close() == 0
 
 
 @pytest.fixture

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from textwrap import dedent
-from typing import Any
 
 import pytest
 
-from tests.cloud.local_cloud import HERE, LocalCloud
-from tests.environments import python_of
+from tests.cloud.local_cloud import LocalCloud
+from tests.cloud.notebooks import run_notebook
 
 TRAIN = """
     import argparse, json, os, pathlib
@@ -80,38 +74,6 @@ NOTEBOOK = """
         "failure": failure,
     }))
 """
-
-
-@pytest.fixture(scope="module")
-def cloud_of_aws_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """A local cloud that answers for AWS's own host names too, which the SDK asks for its account."""
-    python_of("author")
-    home = tmp_path_factory.mktemp("home")
-    cloud = LocalCloud(home, HERE / "template.yaml", "--parameter", "Greeting=Good day", "--https-port", "0")
-    yield cloud
-    assert cloud.close() == 0
-
-
-def run_notebook(cloud: LocalCloud, folder: Path, notebook: str, files: dict[str, str]) -> tuple[dict[str, Any], str]:
-    """Run a script in the SDK's environment; return what it printed as its result, and all that it printed."""
-    for path, text in {"notebook.py": notebook, **files}.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(dedent(text))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "AWS_ENDPOINT_URL": cloud.url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "NO_PROXY": "127.0.0.1",
-        **cloud.state["https"],
-    }
-    command = [str(python_of("author")), "notebook.py"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    printed = done.stdout + done.stderr
-    assert done.returncode == 0, printed
-    return json.loads(next(line[7:] for line in done.stdout.splitlines() if line.startswith("RESULT "))), printed
 
 
 def test_a_notebook_trains_with_a_framework_s_estimator(cloud_of_aws_names: LocalCloud, tmp_path: Path) -> None:
