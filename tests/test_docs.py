@@ -15,7 +15,7 @@ from typer.main import get_command
 from switchyard.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(program: str) -> list[str]:
@@ -48,6 +48,11 @@ def test_every_command_that_is_shown_is_one(line: str) -> None:
 def test_every_make_target_that_is_shown_is_one(line: str) -> None:
     target = shlex.split(line, comments=True)[1]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", commands(r"\.venv-author/bin/python"))
+def test_every_script_that_is_shown_is_there(line: str) -> None:
+    assert (ROOT / shlex.split(line, comments=True)[1]).is_file()
 
 
 def test_every_link_within_the_documentation_leads_somewhere() -> None:
