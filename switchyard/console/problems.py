@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import traceback
 from http import HTTPStatus
 
 from switchyard.aws.errors import explain
 from switchyard.console.schema import Problem
 from switchyard.errors import ExecutionStatusError, NameTakenError, SwitchyardError, UsageError
+
+_MOST_CHARACTERS = 500
+_files: dict[tuple[type[Exception], tuple[tuple[str, int | None], ...]], str] = {}
+_lock = threading.Lock()
 
 
 class RequestError(SwitchyardError):
@@ -46,11 +51,20 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _describe_bug(error: Exception) -> str:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="switchyard-console-", suffix=".traceback", delete=False, encoding="utf-8"
-    ) as file:
-        traceback.print_exception(error, file=file)
     return (
-        f"this is a bug in Switchyard: {type(error).__name__}: {error}. "
-        f"Its traceback is in {file.name}; please report it."
+        f"this is a bug in Switchyard: {type(error).__name__}: {str(error)[:_MOST_CHARACTERS]}. "
+        f"Its traceback is in {_traceback_file(error)}; please report it."
     )
+
+
+def _traceback_file(error: Exception) -> str:
+    """Write a traceback to a file, once: what looks again and again may meet the same bug all day."""
+    places = tuple((frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__))
+    with _lock:
+        if (type(error), places) not in _files:
+            with tempfile.NamedTemporaryFile(
+                "w", prefix="switchyard-console-", suffix=".traceback", delete=False, encoding="utf-8", errors="replace"
+            ) as file:
+                traceback.print_exception(error, file=file)
+            _files[type(error), places] = file.name
+        return _files[type(error), places]

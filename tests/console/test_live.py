@@ -6,6 +6,7 @@ import asyncio
 import http.client
 from collections.abc import Iterator
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from switchyard.console import live
 from switchyard.console.context import Connection, Context
 from switchyard.console.live import Mailbox
+from switchyard.console.problems import problem_of
 from switchyard.console.schema import Live, Problem, Revision, Target
 from switchyard.errors import SwitchyardError
 from tests.cloud.local_cloud import wait_until
@@ -220,3 +222,15 @@ def test_the_server_s_end_is_the_connection_s_end(steps: Steps) -> None:
         assert any(line.startswith(b"data: ") for line in response)
     assert response.read() in (b"", b"\n")
     connection.close()
+
+
+def test_the_same_bug_leaves_one_traceback_however_often_it_is_met() -> None:
+    def describe() -> str:
+        try:
+            raise ZeroDivisionError("by zero")
+        except ZeroDivisionError as error:
+            return problem_of(error).detail
+
+    details = {describe() for _ in range(3)}
+    assert len(details) == 1
+    Path(details.pop().partition("Its traceback is in ")[2].partition(";")[0]).unlink()
