@@ -25,7 +25,7 @@ _MAX_TEXT = 500
 
 def routes(context: Context) -> list[Route]:
     """Make the routes of this area."""
-    return [get("/api/executions", lambda request: list_executions(context, request))]
+    return [get("/api/executions", lambda request: list_executions(context, request), waits=False)]
 
 
 def feeds(context: Context) -> dict[str, FeedMaker]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +25,13 @@ Answer = BaseModel | Response
 _MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
-def get(path: str, handler: Callable[[Request], Answer]) -> Route:
+# Of the 40 worker threads, so many may wait for the cloud: one that is silent keeps a thread for minutes, and the rest
+# of the console must go on.
+_MOST_WAITING = 32
+_places = threading.BoundedSemaphore(_MOST_WAITING)
+
+
+def get(path: str, handler: Callable[[Request], Answer], *, waits: bool = True) -> Route:
     """Make a route that reads.
 
     Parameters
@@ -33,10 +40,12 @@ def get(path: str, handler: Callable[[Request], Answer]) -> Route:
         Its address.
     handler
         Called in a worker thread; gives a model, which is sent as JSON, or a response of its own.
+    waits
+        Whether it may have to wait for the cloud, however long that takes.
     """
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(_answer, handler, request)
+        return await (_answer_in_its_place if waits else _answer_in_thread)(handler, request)
 
     return Route(path, endpoint, methods=["GET"])
 
@@ -45,7 +54,7 @@ def post(path: str, handler: Callable[[Request], Answer]) -> Route:
     """Make a route that does something and needs no body; the rest is as for `get`."""
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(_answer, handler, request)
+        return await _answer_in_its_place(handler, request)
 
     return Route(path, endpoint, methods=["POST"])
 
@@ -65,7 +74,7 @@ def post_body(path: str, body: type[Body], handler: Callable[[Request, Body], An
 
     async def endpoint(request: Request) -> Response:
         document = _parse(body, await _read(request))
-        return await run_in_threadpool(_answer, lambda asked: handler(asked, document), request)
+        return await _answer_in_its_place(lambda asked: handler(asked, document), request)
 
     return Route(path, endpoint, methods=["POST"])
 
@@ -114,6 +123,19 @@ def problem_response(problem: Problem) -> Response:
         media_type="application/problem+json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+async def _answer_in_its_place(handler: Callable[[Request], Answer], request: Request) -> Response:
+    if not _places.acquire(blocking=False):
+        raise RequestError(503, f"{_MOST_WAITING} requests wait for the cloud already; try again when it answers")
+    try:
+        return await _answer_in_thread(handler, request)
+    finally:
+        _places.release()
+
+
+async def _answer_in_thread(handler: Callable[[Request], Answer], request: Request) -> Response:
+    return await run_in_threadpool(_answer, handler, request)
 
 
 def _answer(handler: Callable[[Request], Answer], request: Request) -> Response:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def routes(context: Context) -> list[Route]:
     """Make the routes of this area."""
-    return [get("/api/target", lambda _request: describe_target(context))]
+    return [get("/api/target", lambda _request: describe_target(context), waits=False)]
 
 
 def feeds(context: Context) -> dict[str, FeedMaker]:

@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from switchyard.console import explorer
+from switchyard.console import explorer, routing
 from switchyard.console.context import Connection, Context
 from tests.cloud.local_cloud import wait_until
 from tests.console.aws import MACHINE, OTHER, Account, execution_arn
@@ -224,6 +225,32 @@ def test_a_cloud_that_is_silent_keeps_nobody_waiting(
 
     speaks.set()
     wait_until(lambda: browser.get("/api/target").json()["is_up"])
+
+
+def test_requests_that_wait_for_a_silent_cloud_do_not_take_every_thread(
+    account: Account, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "_places", threading.BoundedSemaphore(2))
+    arn = account.add("known")
+    list_all(browser)
+    speaks, waiting = threading.Event(), threading.Semaphore(0)
+
+    def be_silent(operation: str) -> None:
+        if operation == "describe_execution":
+            waiting.release()
+            speaks.wait(30)
+
+    account.before = be_silent
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(browser.get, "/api/execution", arn=f"{arn}-{number}") for number in range(2)]
+        for _ in asked:
+            assert waiting.acquire(timeout=30)
+        refused = browser.get("/api/execution", arn=arn)
+        assert (refused.status, "wait for the cloud" in refused.json()["detail"]) == (503, True)
+        assert names(browser.get("/api/executions").json()) == ["known"]
+        assert browser.get("/api/target").status == 200
+        speaks.set()
+        assert [each.result().status for each in asked] == [404, 404]
 
 
 def test_one_workflow_that_cannot_be_listed_does_not_hide_the_others(account: Account, browser: Browser) -> None:
