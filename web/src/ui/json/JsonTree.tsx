@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { CopyButton } from "../CopyButton";
-import { childrenOf, isBranch, parseJson } from "./parse";
+import { childrenOf, isBranch, isTooDeep, parseJson } from "./parse";
 import { Scalar } from "./Scalar";
 
 export interface JsonTreeProps {
@@ -94,21 +94,22 @@ function summary(count: number, isList: boolean): string {
   return isList ? `[ ${count} ${words} ]` : `{ ${count} ${words} }`;
 }
 
-/** Indents JSON text without reading its numbers, so that none changes. */
+/** Indents JSON text without reading its numbers, so that none changes; what is nested too deep stays as it is. */
 export function indented(text: string): string {
+  if (isTooDeep(text)) return text; // the spaces alone would be larger than the memory
+  const out: string[] = [];
   let level = 0;
-  let out = "";
+  let last = "";
+  const line = () => `\n${"  ".repeat(Math.max(0, level))}`;
   for (const token of text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? []) {
-    const line = () => `\n${"  ".repeat(level)}`;
-    if (token === "{" || token === "[") {
-      level += 1;
-      out += token + line();
-    } else if (token === "}" || token === "]") {
-      level -= 1;
-      out = /[{[]\s*$/.test(out) && !/"[{[]\s*$/.test(out) ? out.trimEnd() + token : out + line() + token;
-    } else if (token === ",") out += token + line();
-    else if (token === ":") out += ": ";
-    else out += token;
+    const closes = token === "}" || token === "]";
+    if (closes) level -= 1;
+    const isAfterOpening = last === "{" || last === "[";
+    // What is empty stays on its line.
+    if (isAfterOpening !== closes || last === ",") out.push(line());
+    out.push(token === ":" ? ": " : token);
+    if (token === "{" || token === "[") level += 1;
+    last = token;
   }
-  return out;
+  return out.join("");
 }

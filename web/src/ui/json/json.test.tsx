@@ -31,6 +31,30 @@ describe("where JSON is wrong", () => {
   );
 });
 
+describe("what is nested too deep", () => {
+  const deep = '{"a": ' + "[".repeat(100_000) + "]".repeat(100_000) + "}";
+
+  test("is shown as text, and not compared", () => {
+    const { container } = render(<JsonTree text={deep} label="Output" />);
+    expect(container.querySelector("pre")?.textContent).toBe(deep);
+    render(<JsonDiff before="{}" after={deep} label="Changes" />);
+    expect(screen.getByText(/cannot be compared/)).toBeTruthy();
+  });
+
+  test("is not indented, and no JSON for a form", () => {
+    expect(indented(deep)).toBe(deep);
+    expect(parseJson(deep)).toMatchObject({ ok: false, line: 1, message: "It is nested too deep." });
+    expect(parseJson('{"a": "' + "[".repeat(1000) + '\\"{"}').ok).toBe(true);
+  });
+});
+
+test("a large text is indented in a moment", () => {
+  const large = JSON.stringify(Array.from({ length: 20_000 }, (_, id) => ({ id })));
+  const start = performance.now();
+  expect(indented(large)).toBe(JSON.stringify(JSON.parse(large), null, 2));
+  expect(performance.now() - start).toBeLessThan(2000);
+});
+
 describe("a tree", () => {
   test("keys that belong to JavaScript's own objects are keys like others", () => {
     render(<JsonTree text='{"__proto__": 1, "constructor": {"toString": 2}}' label="Input" />);

@@ -6,17 +6,47 @@ export class ExactNumber {
 export type Parsed =
   { ok: true; value: unknown } | { ok: false; message: string; line: number; column: number };
 
+// Deeper than anything that people read; what walks a tree calls itself, and a browser's stack has an end.
+const DEEPEST = 500;
+
 /** Reads JSON text and keeps every number as it was written; or says where it is wrong. */
 export function parseJson(text: string): Parsed {
+  const tooDeep = offsetBeyond(text, DEEPEST);
+  if (tooDeep !== null) return { ok: false, message: "It is nested too deep.", ...placeOf(text, tooDeep) };
   try {
     return { ok: true, value: JSON.parse(text, exact) };
   } catch (error) {
     const at = errorOffset(text);
-    const before = text.slice(0, at);
-    const line = before.split("\n").length;
-    const column = at - before.lastIndexOf("\n");
-    return { ok: false, message: reasonAt(text, at, error), line, column };
+    return { ok: false, message: reasonAt(text, at, error), ...placeOf(text, at) };
   }
+}
+
+function placeOf(text: string, at: number): { line: number; column: number } {
+  const before = text.slice(0, at);
+  return { line: before.split("\n").length, column: at - before.lastIndexOf("\n") };
+}
+
+/** Whether JSON text is nested too deep to be shown as a tree. */
+export function isTooDeep(text: string): boolean {
+  return offsetBeyond(text, DEEPEST) !== null;
+}
+
+/** Where more brackets are open than `deepest`; null when they never are. */
+function offsetBeyond(text: string, deepest: number): number | null {
+  let level = 0;
+  let isText = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (isText) {
+      if (character === "\\") at += 1;
+      else if (character === '"') isText = false;
+    } else if (character === '"') isText = true;
+    else if (character === "[" || character === "{") {
+      level += 1;
+      if (level > deepest) return at;
+    } else if (character === "]" || character === "}") level -= 1;
+  }
+  return null;
 }
 
 // The third argument is new in browsers (2023 to 2025); without it numbers are shown as JavaScript has them.
