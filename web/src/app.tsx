@@ -32,21 +32,23 @@ export function App({ report }: { report: Report | null }) {
         </Route>
         <Route path="/executions/*">
           {(params) => (
-            <Named key={params[0]} text={params[0] ?? ""} page={(arn) => <ExecutionPage arn={arn} />} />
+            <Named key={params[0]} under="/executions/" page={(arn) => <ExecutionPage arn={arn} />} />
           )}
         </Route>
         <Route path="/models">
           <ModelsPage />
         </Route>
         <Route path="/models/:name">
-          {({ name }) => <Named key={name} text={name} page={(recipe) => <ModelPage recipe={recipe} />} />}
+          {({ name }) => (
+            <Named key={name} under="/models/" page={(recipe) => <ModelPage recipe={recipe} />} />
+          )}
         </Route>
         <Route path="/endpoints">
           <EndpointsPage />
         </Route>
         <Route path="/endpoints/:name">
           {({ name }) => (
-            <Named key={name} text={name} page={(endpoint) => <EndpointPage name={endpoint} />} />
+            <Named key={name} under="/endpoints/" page={(endpoint) => <EndpointPage name={endpoint} />} />
           )}
         </Route>
         <Route path="/start">
@@ -60,11 +62,15 @@ export function App({ report }: { report: Report | null }) {
   );
 }
 
-/** A page whose name stands in the address; one that is badly encoded leads nowhere. */
-function Named({ text, page }: { text: string; page: (name: string) => preact.JSX.Element }) {
+/**
+ * A page whose name stands in the address; one that is badly encoded leads nowhere.
+ *
+ * The router's own parameter is half decoded: a name with a percent sign could not be told from an encoded one.
+ */
+function Named({ under, page }: { under: string; page: (name: string) => preact.JSX.Element }) {
   let name: string;
   try {
-    name = decodeURIComponent(text);
+    name = decodeURIComponent(window.location.pathname.slice(under.length));
   } catch {
     return <NotFoundPage />;
   }

@@ -110,6 +110,16 @@ test.each(["/nothing", "/executions/%E0%A4%A", "/models/a/b"])("%s is no page", 
   expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("Page not found");
 });
 
+test.each([
+  ["/models/100%25", "100%"],
+  ["/models/a%252Fb", "a%2Fb"],
+  ["/models/a%2Fb", "a/b"],
+])("%s is the page of %s", async (address, name) => {
+  window.history.replaceState(null, "", address);
+  await open();
+  expect(screen.getByRole("heading", { level: 1 }).textContent).toBe(name);
+});
+
 test("a theme that was chosen is kept, and the system's is followed again", async () => {
   await open();
   const choose = (value: string) => fireEvent.change(screen.getByLabelText("Theme"), { target: { value } });
