@@ -21,6 +21,7 @@ from pathlib import Path
 import boto3
 import sagemaker
 from houses import TARGET, make_houses
+from sagemaker.deserializers import CSVDeserializer
 from sagemaker.predictor import Predictor
 from sagemaker.serializers import CSVSerializer
 from sagemaker.sklearn import SKLearn
@@ -112,6 +113,7 @@ def build(form: str, uris: dict[str, str], names: ExecutionInput) -> steps.Graph
             instance_type=INSTANCE,
             assemble_with="Line",
             output_path=f"s3://{bucket}/{prefix}/predictions/{form}",
+            accept="text/csv",  # without it the container answers in JSON
             sagemaker_session=session,
         ),
         job_name=names["JobName"],
@@ -176,8 +178,8 @@ def run(form: str) -> None:
         # Creating an endpoint begins it; in the first two forms nobody has waited for it.
         client.get_waiter("endpoint_in_service").wait(EndpointName=given)
         rows = make_houses().drop(columns=TARGET).to_numpy()[450:453]
-        answer = Predictor(given, session, serializer=CSVSerializer()).predict(rows)
-        print(f"  predicted {answer.decode().split()}")
+        predictor = Predictor(given, session, serializer=CSVSerializer(), deserializer=CSVDeserializer())
+        print(f"  predicted {[row[0] for row in predictor.predict(rows)]}")
         key = f"{prefix}/predictions/{form}/test.csv.out"
         predictions = session.read_s3_file(bucket, key).split()
         print(f"  transformed {predictions[:3]} and {len(predictions) - 3} more")

@@ -99,6 +99,20 @@ def test_an_answer_is_written_to_s3_and_the_topic_is_told(cloud: LocalCloud, nam
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
 
 
+def test_an_input_may_say_itself_what_it_is(cloud: LocalCloud, name: str) -> None:
+    script = """
+        def model_fn(model_dir): pass
+        def transform_fn(model, body, content_type, accept): return content_type
+    """
+    serve_async(cloud, name, script)
+    cloud.client("s3").put_object(Bucket=cloud.bucket, Key=f"{name}/in", Body=b"x", ContentType="text/x-own")
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName=name, InputLocation=f"s3://{cloud.bucket}/{name}/in"
+    )
+    assert written(cloud, answer["OutputLocation"]) == "text/x-own"
+    cloud.client("sagemaker").delete_endpoint(EndpointName=name)
+
+
 def test_no_more_requests_are_under_way_than_are_wanted(cloud: LocalCloud, name: str) -> None:
     script = """
         import threading

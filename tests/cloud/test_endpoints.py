@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy
 import pytest
 from botocore.exceptions import ClientError
 
@@ -87,8 +89,14 @@ def test_a_model_without_functions_of_its_own_gets_those_of_the_container(cloud:
         def model_fn(model_dir): return Model()
     """
     serve(cloud, name, script)
-    assert invoke(cloud, name, "1,2\n3,4\n") == b"3.0\n7.0\n"
+    assert invoke(cloud, name, "1,2\n3,4\n", Accept="text/csv") == b"3.0\n7.0\n"
     assert json.loads(invoke(cloud, name, "[[1, 2]]", ContentType="application/json")) == [3]
+    assert json.loads(invoke(cloud, name, "1,2\n3,4\n")) == [3, 7]  # as the container answers who does not say
+    assert invoke(cloud, name, "1,2\n", Accept="text/html, text/csv") == b"3.0\n"
+    sent = io.BytesIO()
+    numpy.save(sent, numpy.array([[1, 2], [3, 4]]))
+    got = invoke(cloud, name, sent.getvalue(), ContentType="application/x-npy", Accept="application/x-npy")
+    assert numpy.load(io.BytesIO(got)).tolist() == [3, 7]
     with pytest.raises(ClientError, match="'text/html' cannot be written") as refused:
         invoke(cloud, name, "1,2\n", Accept="text/html")
     assert refused.value.response["OriginalStatusCode"] == 406
@@ -236,6 +244,7 @@ def test_an_endpoint_whose_model_is_broken_fails_and_can_be_deleted(cloud: Local
         ("pass", "inference.py has no model_fn(model_dir)"),
         ("import os; os._exit(1)", "it printed nothing"),
         ("def model_fn(model_dir) return 1", "SyntaxError"),
+        ("def model_fn(d): pass\ntransform_fn = input_fn = model_fn", "transform_fn, which stands for input_fn"),
     ],
 )
 def test_every_way_not_to_come_up_has_a_reason(cloud: LocalCloud, name: str, script: str, reason: str) -> None:

@@ -71,8 +71,8 @@ def test_in_a_pipeline_each_container_gets_the_answer_of_the_one_before(cloud: L
     answer = cloud.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=name, Body="x", ContentType="text/csv", Accept="text/x-last"
     )
-    # Only the last one is asked for what the client accepts.
-    inner = "b(a(x:text/csv:text/csv):text/x-a:text/x-a)"
+    # Only the last one is asked for what the client accepts; between containers JSON is the default.
+    inner = "b(a(x:text/csv:application/json):text/x-a:application/json)"
     assert answer["Body"].read().decode() == f"c({inner}:text/x-b:text/x-last)"
     assert answer["ContentType"] == "text/x-c"
     with pytest.raises(ClientError, match=r'server error \(500\) from container-1 with message "a fails"'):
@@ -105,7 +105,7 @@ def test_containers_are_asked_by_their_names_where_the_mode_is_direct(cloud: Loc
     create_several(cloud, name, "first", "second", InferenceExecutionConfig={"Mode": "Direct"})
     serve_config(cloud, name, variant(name))
     for who in ("first", "second"):
-        assert invoke(cloud, name, "x", TargetContainerHostname=who).decode() == f"{who}(x:text/csv:text/csv)"
+        assert invoke(cloud, name, "x", TargetContainerHostname=who).decode() == f"{who}(x:text/csv:application/json)"
     with pytest.raises(ClientError, match=r'from second with message "second fails"'):
         invoke(cloud, name, "fail", TargetContainerHostname="second")
     for target in ({}, {"TargetContainerHostname": "third"}):

@@ -33,7 +33,7 @@ from switchyard.cloud.sagemaker.runtime import (
     find,
     model_error_message,
 )
-from switchyard.cloud.sagemaker.s3 import TransferError, join_uri, put_object, read_object
+from switchyard.cloud.sagemaker.s3 import TransferError, join_uri, put_object, read_typed_object
 from switchyard.cloud.sagemaker.store import now
 
 LOG = logging.getLogger(__name__)
@@ -122,7 +122,8 @@ class AsyncInvocations:
         began = time.perf_counter()
         try:
             s3 = await asyncio.to_thread(self._client, endpoint, "s3")
-            body = await asyncio.to_thread(read_object, s3, request.input_location)
+            body, content_type = await asyncio.to_thread(read_typed_object, s3, request.input_location)
+            request.headers.setdefault("Content-Type", content_type)
             if len(body) > LARGEST_INPUT:
                 return None, f"the input has {len(body):,} bytes; an endpoint takes {LARGEST_INPUT:,}"
             _, reply = await ask(endpoint, Question(body, request.headers, seconds=request.seconds), None, began)
@@ -169,10 +170,9 @@ def _request(endpoint: Endpoint, headers: dict[str, str]) -> Request:
     for member in ("filename", "s3outputpathextension"):
         if headers.get(f"{_HEADER}{member}"):
             raise NotRunError(f"InvokeEndpointAsync with the header {_HEADER}{member}")
-    passed = {
-        "Content-Type": headers.get(f"{_HEADER}content-type", "application/octet-stream"),
-        "Accept": headers.get(f"{_HEADER}accept", "*/*"),
-    }
+    passed = {"Accept": headers.get(f"{_HEADER}accept", "*/*")}
+    if content_type := headers.get(f"{_HEADER}content-type"):  # without it, the input's own counts
+        passed["Content-Type"] = content_type
     if attributes := headers.get(CUSTOM_ATTRIBUTES):
         passed[CUSTOM_ATTRIBUTES] = attributes
     output, name = endpoint.async_config["OutputConfig"], uuid.uuid4()
@@ -198,7 +198,7 @@ def _seconds(headers: dict[str, str], member: str, default: int, least: int, mos
 
 def _notice(endpoint_name: str, request: Request, reply: Reply | None, failure: str) -> dict[str, Any]:
     asked = {
-        "contentType": request.headers["Content-Type"],
+        "contentType": request.headers.get("Content-Type", ""),
         "endpointName": endpoint_name,
         "inputLocation": request.input_location,
     }

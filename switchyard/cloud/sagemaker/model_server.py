@@ -79,6 +79,12 @@ class LoadedModel:
             raise SystemExit(f"{script.__name__}.py has no model_fn(model_dir), which is what loads the model")
         self.model = model_fn(model_dir)
         self._transform = getattr(script, "transform_fn", None)
+        others = [name for name in ("input_fn", "predict_fn", "output_fn") if hasattr(script, name)]
+        if self._transform is not None and others:
+            raise SystemExit(
+                f"{script.__name__}.py has transform_fn, which stands for {', '.join(others)}; leave one out"
+            )
+        self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
         self._input = getattr(script, "input_fn", _default_input)
         self._predict = getattr(script, "predict_fn", _default_predict)
         self._output = getattr(script, "output_fn", _default_output)
@@ -94,7 +100,7 @@ class LoadedModel:
             Whatever else the script raises.
         """
         text: Any = body
-        accept = content_type if accept in {"*/*", ""} else accept
+        accept = self._default_accept if accept in {"*/*", ""} else accept
         if content_type.partition(";")[0].strip() in {CSV, JSON} or content_type.startswith("text/"):
             text = _decoded(body)
         if self._transform is not None:
@@ -200,16 +206,20 @@ def _default_input(body: Any, content_type: str) -> Any:
     import numpy
 
     kind = content_type.partition(";")[0].strip()
-    if kind == JSON:
-        return numpy.array(json.loads(body))
+    if kind == JSON:  # as the container does, text becomes numbers of 32 bits
+        return numpy.array(json.loads(body)).astype(numpy.float32)
     if kind == CSV:
-        return numpy.loadtxt(io.StringIO(body), delimiter=",", ndmin=2)
+        return numpy.loadtxt(io.StringIO(body), delimiter=",", ndmin=2).astype(numpy.float32)
     if kind == NPY:
         return numpy.load(io.BytesIO(body), allow_pickle=False)
     raise UnsupportedContentTypeError(f"the content type '{content_type}' is not one of {CSV}, {JSON}, {NPY}")
 
 
 def _default_predict(data: Any, model: Any) -> Any:
+    if type(model).__module__ == "xgboost.core":  # a Booster takes its own kind of matrix alone
+        import xgboost
+
+        data = xgboost.DMatrix(data)
     return model.predict(data)
 
 
@@ -217,15 +227,16 @@ def _default_output(prediction: Any, accept: str) -> tuple[bytes, str]:
     import numpy
 
     values = numpy.asarray(prediction)
-    if accept == CSV:
-        rows: Iterable[Any] = values.reshape(len(values), -1)
-        return "".join(",".join(map(str, row)) + "\n" for row in rows).encode(), CSV
-    if accept == NPY:
-        buffer = io.BytesIO()
-        numpy.save(buffer, values)
-        return buffer.getvalue(), NPY
-    if accept == JSON:
-        return json.dumps(values.tolist()).encode(), JSON
+    for choice in (each.partition(";")[0].strip() for each in accept.split(",")):
+        if choice == CSV:
+            rows: Iterable[Any] = values.reshape(len(values), -1)
+            return "".join(",".join(map(str, row)) + "\n" for row in rows).encode(), CSV
+        if choice == NPY:
+            buffer = io.BytesIO()
+            numpy.save(buffer, values)
+            return buffer.getvalue(), NPY
+        if choice == JSON:
+            return json.dumps(values.tolist()).encode(), JSON
     raise UnsupportedContentTypeError(f"'{accept}' cannot be written; ask for one of {CSV}, {JSON}, {NPY}")
 
 

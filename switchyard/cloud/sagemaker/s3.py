@@ -141,6 +141,22 @@ def read_object(client: Any, uri: str) -> bytes:
     return b"".join(stream_object(client, S3Object(bucket, key, key)))
 
 
+def read_typed_object(client: Any, uri: str) -> tuple[bytes, str]:
+    """Return an object's content and its content type.
+
+    Raises
+    ------
+    TransferError
+        It is not there, or access is denied.
+    """
+    bucket, key = split_uri(uri)
+    try:
+        found = client.get_object(Bucket=bucket, Key=key)
+        return found["Body"].read(), found.get("ContentType", "application/octet-stream")
+    except ClientError as error:
+        raise TransferError(_reason(error, uri)) from error
+
+
 def download_object(client: Any, uri: str, path: Path) -> None:
     """Download one object.
 
