@@ -28,10 +28,12 @@ from tests.cloud.jobs import (
     variant,
 )
 from tests.cloud.local_cloud import IMAGE, LocalCloud
+from tests.cloud.tuning_jobs import ended_tuning, tuning_request
 
 OPERATIONS = sorted(service_model().operation_names)
 # What a List operation has beside filters, order and pages: whose things they are.
 WHOSE = {
+    "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName"},
     "ListModelCardVersions": {"ModelCardName"},
     "ListModelPackages": {"ModelPackageGroupName", "ModelPackageType"},
     "ListTags": {"ResourceArn", "NextToken", "MaxResults"},
@@ -177,6 +179,7 @@ def run_jobs(cloud: LocalCloud, name: str) -> None:
     found = {"Filters": [{"Name": "TrainingJobName", "Operator": "Equals", "Value": name}]}
     assert len(client.search(Resource="TrainingJob", SearchExpression=found)["Results"]) == 1
     client.delete_training_job(TrainingJobName=name)
+    tune(cloud, name[-32:].strip("-"))
     start_processing(cloud, name, "import threading; threading.Event().wait()")
     client.stop_processing_job(ProcessingJobName=name)
     assert ended_processing(cloud, name)["ProcessingJobStatus"] == "Stopped"
@@ -195,6 +198,19 @@ def run_jobs(cloud: LocalCloud, name: str) -> None:
     client.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName=name)
     assert client.describe_transform_job(TransformJobName=name)["TransformJobStatus"] == "Stopped"
     assert len(client.list_transform_jobs(NameContains=name)["TransformJobSummaries"]) == 1
+
+
+def tune(cloud: LocalCloud, name: str) -> None:
+    client = cloud.client("sagemaker")
+    client.create_hyper_parameter_tuning_job(
+        **tuning_request(cloud, name, "import threading; threading.Event().wait()")
+    )
+    client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert ended_tuning(cloud, name)["HyperParameterTuningJobStatus"] == "Stopped"
+    answer = client.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert {each["TrainingJobStatus"] for each in answer["TrainingJobSummaries"]} <= {"Stopped"}
+    assert len(client.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]) == 1
+    client.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
 
 
 def serve_and_change(cloud: LocalCloud, name: str) -> None:

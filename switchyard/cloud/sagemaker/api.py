@@ -20,7 +20,13 @@ from switchyard.cloud.iam.service_calls import SAGEMAKER
 from switchyard.cloud.sagemaker import search
 from switchyard.cloud.sagemaker.context import Context, Sabotage
 from switchyard.cloud.sagemaker.endpoints import Endpoint
-from switchyard.cloud.sagemaker.errors import NotRunError, ResourceInUseError, SageMakerError, ValidationError
+from switchyard.cloud.sagemaker.errors import (
+    NotRunError,
+    ResourceInUseError,
+    ResourceNotFoundError,
+    SageMakerError,
+    ValidationError,
+)
 from switchyard.cloud.sagemaker.experiments import Experiments
 from switchyard.cloud.sagemaker.handlers import Handler
 from switchyard.cloud.sagemaker.jobs import Job
@@ -37,6 +43,7 @@ from switchyard.cloud.sagemaker.store import Store
 from switchyard.cloud.sagemaker.tags import add_tags, tag_list
 from switchyard.cloud.sagemaker.training import TrainingJob
 from switchyard.cloud.sagemaker.transform import TransformJob
+from switchyard.cloud.sagemaker.tuning.job import HyperParameterTuningJob
 from switchyard.cloud.sagemaker.validation import shaped, validate
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -77,6 +84,10 @@ class SageMaker:
         )
         self.processing_jobs: Store[ProcessingJob] = Store(_no_job, _job_taken("Job name", "a job"))
         self.transform_jobs: Store[TransformJob] = Store(_no_job, _job_taken("Job name", "a job"))
+        self.tuning_jobs: Store[HyperParameterTuningJob] = Store(
+            lambda name: ResourceNotFoundError(f"Amazon SageMaker can't find a tuning job with the name {name}."),
+            _job_taken("Hyperparameter tuning job names", "a hyperparameter tuning job"),
+        )
         self.models: Store[Model] = _stored("model")
         self.endpoint_configs: Store[EndpointConfig] = _stored("endpoint configuration", "endpoint-config")
         self.endpoints: Store[Endpoint] = _stored("endpoint")
@@ -91,6 +102,7 @@ class SageMaker:
                 self.transform_jobs,
                 lambda context, request: TransformJob(context, request, self.describe_model),
             ),
+            **self._tuning_operations(),
             "DeleteTrainingJob": lambda request: _delete_job(self.training_jobs, request["TrainingJobName"]),
             "DeleteProcessingJob": lambda request: _delete_job(self.processing_jobs, request["ProcessingJobName"]),
             **self._stored_operations(Model, self.models, "Models"),
@@ -113,6 +125,7 @@ class SageMaker:
             "training-job": self.training_jobs,
             "processing-job": self.processing_jobs,
             "transform-job": self.transform_jobs,
+            "hyper-parameter-tuning-job": self.tuning_jobs,
             "model": self.models,
             "endpoint-config": self.endpoint_configs,
             "endpoint": self.endpoints,
@@ -142,6 +155,9 @@ class SageMaker:
             "DescribeTransformJob": lambda request, most: self.transform_jobs.find(request["TransformJobName"]).wait(
                 most
             ),
+            "DescribeHyperParameterTuningJob": lambda request, most: self.tuning_jobs.find(
+                request["HyperParameterTuningJobName"]
+            ).wait(most),
             "DescribeEndpoint": lambda request, most: self.endpoint(request["EndpointName"]).wait_until_settled(most),
         }
 
@@ -177,6 +193,7 @@ class SageMaker:
 
     def _check_role(self, request: dict[str, Any]) -> None:
         role_arn = request.get("RoleArn") or request.get("ExecutionRoleArn")
+        role_arn = role_arn or (request.get("TrainingJobDefinition") or {}).get("RoleArn")
         if role_arn and not self._context.identity.authorizer.trusts(role_arn, SAGEMAKER):
             raise ValidationError(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
@@ -191,7 +208,7 @@ class SageMaker:
         ValidationError
             There is none.
         """
-        for store in (self.training_jobs, self.processing_jobs, self.transform_jobs):
+        for store in (self.training_jobs, self.processing_jobs, self.transform_jobs, self.tuning_jobs):
             found: Job | None = store.by_arn(job_arn)
             if found is not None:
                 return found
@@ -224,7 +241,7 @@ class SageMaker:
 
     def close(self) -> None:
         """End every job and endpoint."""
-        for store in (self.training_jobs, self.processing_jobs, self.transform_jobs):
+        for store in (self.tuning_jobs, self.training_jobs, self.processing_jobs, self.transform_jobs):
             for job in store:
                 job.stop()
         for endpoint in self.endpoints:
@@ -241,13 +258,7 @@ class SageMaker:
         )
 
         def create(request: dict[str, Any]) -> dict[str, Any]:
-            use, wanted = job_instances(kind.kind, request)
-            others = (job_instances(kind.kind, job.request) for job in store if not job.wait(0))
-            with self._quotas.room_for(use, wanted, (amount for of, amount in others if of == use)):
-                job = make(self._context, request)
-                store.add(job)
-            job.start(self._on_change)
-            return {f"{kind.kind}Arn": job.arn}
+            return {f"{kind.kind}Arn": self._start(kind.kind, store, request, make).arn}
 
         def stop(request: dict[str, Any]) -> dict[str, Any]:
             job = store.find(request[name])
@@ -261,6 +272,52 @@ class SageMaker:
             f"Describe{kind.kind}": lambda request: dict(store.find(request[name]).describe()),
             f"Stop{kind.kind}": stop,
             f"List{kind.kind}s": lambda request: listing.answer(store, request),
+        }
+
+    def _start(
+        self,
+        kind: str,
+        store: Store[Any],
+        request: dict[str, Any],
+        make: Callable[[Context, dict[str, Any]], Job],
+    ) -> Any:
+        """Start a job that has instances of its own, if the quotas have room for them."""
+        use, wanted = job_instances(kind, request)
+        others = (job_instances(kind, job.request) for job in store if not job.wait(0))
+        with self._quotas.room_for(use, wanted, (amount for of, amount in others if of == use)):
+            job = make(self._context, request)
+            store.add(job)
+        job.start(self._on_change)
+        return job
+
+    def _tuning_operations(self) -> dict[str, Handler]:
+        def start_training(request: dict[str, Any], tuning_job_arn: str) -> TrainingJob:
+            def make(context: Context, request: dict[str, Any]) -> TrainingJob:
+                return TrainingJob(context, request, tuning_job_arn)
+
+            started: TrainingJob = self._start("TrainingJob", self.training_jobs, request, make)
+            return started
+
+        def make(context: Context, request: dict[str, Any]) -> HyperParameterTuningJob:
+            return HyperParameterTuningJob(context, request, start_training)
+
+        def create(request: dict[str, Any]) -> dict[str, Any]:
+            job = make(self._context, request)
+            self.tuning_jobs.add(job)
+            job.start(self._on_change)
+            return {"HyperParameterTuningJobArn": job.arn}
+
+        def delete(request: dict[str, Any]) -> dict[str, Any]:
+            return _delete_job(self.tuning_jobs, request["HyperParameterTuningJobName"])
+
+        def list_trials(request: dict[str, Any]) -> dict[str, Any]:
+            return self.tuning_jobs.find(request["HyperParameterTuningJobName"]).list_trials(request)
+
+        return {
+            **self._job_operations(HyperParameterTuningJob, self.tuning_jobs, make),
+            "CreateHyperParameterTuningJob": create,
+            "DeleteHyperParameterTuningJob": delete,
+            "ListTrainingJobsForHyperParameterTuningJob": list_trials,
         }
 
     def _stored_operations(self, kind: type[StoredResource], store: Store[Any], listed_as: str) -> dict[str, Handler]:

@@ -74,6 +74,7 @@ class Job(ABC):
 
     kind: ClassVar[str]  # as in the names of its operations: TrainingJob, ...
     log_group: ClassVar[str]
+    has_instances: ClassVar[bool] = True  # whose use of processor and memory SageMaker measures
 
     def __init__(self, context: Context, request: dict[str, Any]) -> None:
         self.context = context
@@ -344,7 +345,8 @@ class Job(ABC):
                 reason = f"{reason[: LONGEST_REASON - len(self.sabotage.note) - 1]} {self.sabotage.note}"
             self.failure_reason = reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
         self.container.remove()
-        self.may("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"/aws/sagemaker/{self.kind}s"})
+        if self.has_instances:
+            self.may("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"/aws/sagemaker/{self.kind}s"})
         with self._lock:
             self.ended_at = now()
             self.on_stage(status)

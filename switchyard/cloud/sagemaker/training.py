@@ -59,10 +59,11 @@ class TrainingJob(Job):
     kind = "TrainingJob"
     log_group = "/aws/sagemaker/TrainingJobs"
 
-    def __init__(self, context: Any, request: dict[str, Any]) -> None:
+    def __init__(self, context: Any, request: dict[str, Any], tuning_job_arn: str | None = None) -> None:
         request = with_metrics(request)
         training_request.check(request)
         super().__init__(context, request)
+        self.tuning_job_arn = tuning_job_arn
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
         self.metrics: dict[str, dict[str, Any]] = {}
@@ -112,6 +113,7 @@ class TrainingJob(Job):
             **training_request.described(self.request),
             "TrainingJobName": self.name,
             "TrainingJobArn": self.arn,
+            "TuningJobArn": self.tuning_job_arn,
             "TrainingJobStatus": self.status,
             "SecondaryStatus": self.secondary_status,
             "SecondaryStatusTransitions": self.transitions,
