@@ -67,6 +67,10 @@ class Router:
         self._async_invocations = AsyncInvocations(sagemaker, identity)
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="request")
         self._moto = _moto()
+        self._by_service = {
+            "application-autoscaling": self._answer_autoscaling,
+            "cloudformation": self._answer_cloudformation,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,10 +107,8 @@ class Router:
             await respond(send, reply.status, reply.body, reply.headers)
         elif _is_sagemaker(headers) or request.service.startswith("sagemaker"):
             await self._answer_sagemaker(request, receive, send)
-        elif request.service == "cloudformation":
-            await self._answer_cloudformation(scope, receive, send)
         else:
-            await self._moto(scope, receive, send)
+            await self._by_service.get(request.service, self._moto)(scope, receive, send)
 
     async def _invoke(self, endpoint: str, how: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
         if how == _STREAM:
@@ -132,6 +134,17 @@ class Router:
         status, answer = await self._in_thread(partial(self._sagemaker.answer, operation, body, patience=patience))
         request_id = {"x-amzn-requestid": str(uuid.uuid4())}
         await respond(send, status, answer, {"content-type": CONTENT_TYPE, **request_id})
+
+    async def _answer_autoscaling(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse to scale endpoints, which nothing here would do; what is of other services is kept by moto."""
+        body = await read_body(receive)
+        operation = dict(scope["headers"]).get(b"x-amz-target", b"").decode("latin-1").partition(".")[2]
+        if b'"sagemaker"' in body and not operation.startswith("Describe"):
+            error = NotRunError(f"{operation} of Application Auto Scaling for sagemaker")
+            document = json.dumps({"__type": error.code, "message": error.message}).encode()
+            await respond(send, error.status, document, {"content-type": CONTENT_TYPE})
+            return
+        await self._moto(scope, _replay(body), send)
 
     async def _answer_cloudformation(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive)

@@ -338,6 +338,8 @@ def test_weights_and_counts_are_changed_while_it_serves_and_kept_when_that_is_as
     assert now() == {"one": (1.0, 1), "two": (1.0, 1)}
     with pytest.raises(ClientError, match=r'"three" is/are not present within endpoint configuration'):
         change(VariantName="three", DesiredWeight=1.0)
+    with pytest.raises(ClientError, match="a DesiredInstanceCount of 0 is not run"):
+        change(VariantName="one", DesiredInstanceCount=0)
     with pytest.raises(ClientError, match="ServerlessUpdateConfig is not run"):
         change(VariantName="one", ServerlessUpdateConfig={"MaxConcurrency": 1})
     client.delete_endpoint(EndpointName=name)

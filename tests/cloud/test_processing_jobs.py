@@ -179,3 +179,73 @@ def test_a_name_is_used_only_once(cloud: LocalCloud, name: str) -> None:
 def test_a_job_that_does_not_exist_is_not_found(cloud: LocalCloud, operation: str) -> None:
     with pytest.raises(ClientError, match="Could not find requested job with name: no-such-job"):
         getattr(cloud.client("sagemaker"), operation)(ProcessingJobName="no-such-job")
+
+
+def test_every_instance_is_a_process_and_has_its_share(cloud: LocalCloud, name: str) -> None:
+    for file in ("a", "b", "c"):
+        cloud.put(f"{name}/in/{file}", file)
+    shared = processing_input("shared", f"s3://{cloud.bucket}/{name}/in", f"{PROCESSING}/input/shared")
+    shared["S3Input"]["S3DataDistributionType"] = "ShardedByS3Key"
+    output = processing_output("o", f"s3://{cloud.bucket}/{name}/o", f"{PROCESSING}/out")
+    whole = processing_input("whole", f"s3://{cloud.bucket}/{name}/in", f"{PROCESSING}/input/whole")
+    job = process(
+        cloud,
+        name,
+        """
+        import json, os, pathlib
+        folder = pathlib.Path("/opt/ml/processing")
+        config = json.loads(pathlib.Path("/opt/ml/config/resourceconfig.json").read_text())
+        names = [sorted(os.listdir(folder / "input" / each)) for each in ("shared", "whole")]
+        (folder / "out" / config["current_host"]).write_text(json.dumps([config["hosts"], *names]))
+        print("on", config["current_host"])
+        """,
+        ProcessingInputs=[shared, whole],
+        ProcessingOutputConfig={"Outputs": [output]},
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}},
+    )
+    assert job["ProcessingJobStatus"] == "Completed"
+    hosts, every = ["algo-1", "algo-2"], ["a", "b", "c"]
+    assert json.loads(cloud.get(f"s3://{cloud.bucket}/{name}/o/algo-1")) == [hosts, ["a", "c"], every]
+    assert json.loads(cloud.get(f"s3://{cloud.bucket}/{name}/o/algo-2")) == [hosts, ["b"], every]
+    for host in hosts:
+        assert cloud.log(GROUP, f"{name}/{host}") == [f"on {host}"]
+
+
+def test_a_manifest_names_the_files_of_an_input(cloud: LocalCloud, name: str) -> None:
+    for file in ("a", "b", "c"):
+        cloud.put(f"{name}/in/{file}", file)
+    uri = cloud.put(f"{name}/manifest", json.dumps([{"prefix": f"s3://{cloud.bucket}/{name}/in/"}, "a", "c"]))
+    listed = processing_input("listed", uri, f"{PROCESSING}/input/listed")
+    listed["S3Input"]["S3DataType"] = "ManifestFile"
+    process(
+        cloud, name, f"import os; print(sorted(os.listdir('{PROCESSING}/input/listed')))", ProcessingInputs=[listed]
+    )
+    assert cloud.log(GROUP, f"{name}/") == ["['a', 'c']"]
+
+
+def test_a_continuous_output_is_there_while_the_job_runs(cloud: LocalCloud, name: str) -> None:
+    output = processing_output("o", f"s3://{cloud.bucket}/{name}/o", f"{PROCESSING}/out")
+    output["S3Output"]["S3UploadMode"] = "Continuous"
+    start_processing(
+        cloud,
+        name,
+        """
+        import pathlib, threading
+        pathlib.Path("/opt/ml/processing/out/first").write_text("1")
+        threading.Event().wait()
+        """,
+        ProcessingOutputConfig={"Outputs": [output]},
+    )
+    wait_until(lambda: cloud.keys(f"{name}/o/") == ["first"])
+    client = cloud.client("sagemaker")
+    assert client.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] == "InProgress"
+    client.stop_processing_job(ProcessingJobName=name)
+    assert ended_processing(cloud, name)["ProcessingJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize(("member", "value"), [("S3InputMode", "Pipe"), ("S3CompressionType", "Gzip")])
+def test_ways_to_read_that_are_not_run_are_refused(cloud: LocalCloud, name: str, member: str, value: str) -> None:
+    data = processing_input("data", f"s3://{cloud.bucket}/{name}/in", f"{PROCESSING}/input/data")
+    data["S3Input"][member] = value
+    with pytest.raises(ClientError, match=f"ProcessingInputs.S3Input.{member} {value} is not run"):
+        start_processing(cloud, name, "pass", ProcessingInputs=[data])

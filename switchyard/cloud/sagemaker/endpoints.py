@@ -14,7 +14,7 @@ from typing import Any
 
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.context import Context
-from switchyard.cloud.sagemaker.errors import ValidationError
+from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
 from switchyard.cloud.sagemaker.images import UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import ModelServerError
@@ -103,6 +103,8 @@ class Endpoint:
         ------
         ValidationError
             The endpoint does not serve, is busy, or has no variant of a name.
+        NotRunError
+            A variant is to have no instance.
         """
         with self._lock:
             if self.status in BUSY:
@@ -113,6 +115,8 @@ class Endpoint:
                     f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
                     f'"{self.config_name}".'
                 )
+            if any(each.get("DesiredInstanceCount") == 0 for each in desired):
+                raise NotRunError("UpdateEndpointWeightsAndCapacities with a DesiredInstanceCount of 0")
             for each in desired:
                 variant = self._variants[each["VariantName"]]
                 variant.weight = each.get("DesiredWeight", variant.weight)

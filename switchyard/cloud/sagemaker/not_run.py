@@ -48,7 +48,11 @@ _NOT_RUN = {
         "WarmStartConfig",
     ),
     "CreateProcessingJob": (
+        "ProcessingInputs.*.AppManaged",
         "ProcessingInputs.*.DatasetDefinition",
+        "ProcessingInputs.*.S3Input.S3CompressionType=Gzip",
+        "ProcessingInputs.*.S3Input.S3InputMode=Pipe",
+        "ProcessingOutputConfig.Outputs.*.AppManaged",
         "ProcessingOutputConfig.Outputs.*.FeatureStoreOutput",
     ),
 }
