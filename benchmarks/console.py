@@ -149,7 +149,7 @@ def _pages(folder: Path, browser: str, rounds: int, news: Console) -> list[Figur
                     measure=_layout,
                 ),
                 pages.opened("25,000 events: graph is there", 2000, execution, ready="button[data-node]"),
-                pages.opened("25,000 events: list is there", 2000, f"{execution}?view=events", ready="[role=row]"),
+                pages.opened("25,000 events: list is there", 2000, f"{execution}?view=events", ready=".event"),
                 pages.scrolled("25,000 events: slowest frame in 20", 50, f"{execution}?view=events"),
             ]
 
@@ -238,8 +238,8 @@ class _Pages:
         for _ in range(self._rounds):
             with self._page() as page:
                 page.goto(self._console + path, wait_until="commit")
-                page.locator("[role=row]").first.wait_for()
-                frames = sorted(page.locator("[data-virtual-list]").first.evaluate(_SCROLL))
+                page.locator(".event").first.wait_for()
+                frames = sorted(page.get_by_role("region", name="Events").evaluate(_SCROLL))
                 figure.values.append(frames[int(len(frames) * 0.95)])
         return figure
 
