@@ -16,6 +16,9 @@ from switchyard.suggest import suggest
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
+# What all of SageMaker's framework containers can write.
+ANSWERS = ("text/csv", "application/json")
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -75,10 +78,12 @@ def invoke_endpoint(cloud: Cloud, endpoint: str, body: bytes, content_type: str)
     UsageError
         When there is no such endpoint; the message offers the nearest names.
     """
+    # Containers answer in JSON who does not say what is wanted; people want what they have sent.
+    wanted = {"Accept": content_type} if content_type in ANSWERS else {}
     start = time.perf_counter()
     try:
         answer = cloud.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=endpoint, ContentType=content_type, Body=body
+            EndpointName=endpoint, ContentType=content_type, Body=body, **wanted
         )
         text = answer["Body"].read().decode(errors="replace")
     except ClientError as error:

@@ -21,6 +21,7 @@ from tests.cloud.jobs import (
     create_model,
     invoke,
     serve,
+    serve_config,
     settled_endpoint,
     start_endpoint,
     variant,
@@ -449,3 +450,21 @@ def test_models_and_configurations_are_described_as_they_were_made(cloud: LocalC
     assert model["ExecutionRoleArn"] == cloud.role_arn
     config = client.describe_endpoint_config(EndpointConfigName=sums)
     assert config["ProductionVariants"] == [variant(sums)]
+
+
+def test_a_script_that_returns_a_booster_needs_no_functions_more(cloud: LocalCloud, name: str) -> None:
+    script = """
+        import numpy, xgboost
+        def model_fn(model_dir):
+            rows = xgboost.DMatrix(numpy.array([[0.0], [1.0]] * 8), label=[2.0, 5.0] * 8)
+            return xgboost.train({"eta": 1, "lambda": 0, "min_child_weight": 0}, rows, num_boost_round=2)
+    """
+    create_model(cloud, f"{name}-script", script)
+    container = cloud.client("sagemaker").describe_model(ModelName=f"{name}-script")["PrimaryContainer"]
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    cloud.client("sagemaker").create_model(
+        ModelName=name, ExecutionRoleArn=cloud.role_arn, PrimaryContainer={**container, "Image": image}
+    )
+    assert serve_config(cloud, name, variant(name))["EndpointStatus"] == "InService"
+    assert json.loads(invoke(cloud, name, "0\n1\n")) == pytest.approx([2, 5], abs=1e-3)
+    cloud.client("sagemaker").delete_endpoint(EndpointName=name)

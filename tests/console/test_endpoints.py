@@ -78,7 +78,7 @@ def test_the_example_is_the_first_row_of_the_test_data_without_its_target(deploy
     found = page(deployed)
     assert found["content_type"] == "text/csv"
     assert len(found["example"].split(",")) == 10
-    asked = {"body": found["example"], "content_type": found["content_type"]}
+    asked = {"body": found["example"], "content_type": found["content_type"], "accept": "text/csv"}
     answer = deployed.post("/api/endpoint/invocations", asked, name=NAME).json()
     # What the batch transform said of the same row.
     predictions = (site.home / "runs" / "console-endpoint" / "predictions" / "test.csv.out").read_text()

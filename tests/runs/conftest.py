@@ -89,7 +89,7 @@ class Site:
 
     def invoke(self, recipe: str, body: str, **options: Any) -> str:
         answer = self.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=f"switchyard-{recipe}", ContentType="text/csv", Body=body, **options
+            EndpointName=f"switchyard-{recipe}", ContentType="text/csv", Body=body, **{"Accept": "text/csv", **options}
         )
         return answer["Body"].read().decode()
 
@@ -171,7 +171,10 @@ class Caller:
         while not self._stop.is_set():
             try:
                 answer = client.invoke_endpoint(
-                    EndpointName=f"switchyard-{self._recipe}", ContentType="text/csv", Body=self._body
+                    EndpointName=f"switchyard-{self._recipe}",
+                    ContentType="text/csv",
+                    Accept="text/csv",
+                    Body=self._body,
                 )
                 self.answers.append(answer["Body"].read().decode())
             except Exception as error:

@@ -71,7 +71,7 @@ def test_a_margin_is_held_against_the_champion_on_the_same_test_data(site: Site,
     rmse = f"{better['test_metrics']['rmse']:.2f}"
     assert f"rmse {rmse} is not better than the champion's {rmse} by at least 5" in same["reasons"][0]
     # The copy of the champion that predicted is gone; what serves is the champion itself.
-    models = [name for name in site.made()["models"] if "contest" in name]
+    models = [name for name in site.made()["models"] if name.startswith("switchyard-contest")]
     assert models == ["switchyard-contest-1", "switchyard-contest-2"]
     endpoint = site.client("sagemaker").describe_endpoint(EndpointName="switchyard-contest")
     assert endpoint["EndpointConfigName"] == "switchyard-contest-2"
