@@ -69,6 +69,7 @@ def main(mended: bool) -> dict[str, Any]:
         "drop_events_after_the_end": cloud.events_after_a_stop,
         "release_waiting_tasks": cloud.status_after_the_stop_of_a_task_with_a_token,
         "end_time_outs_at_once": cloud.last_event_of_a_time_out,
+        "read_roles_by_path": cloud.roles_by_path,
         "renew_task_tokens": cloud.tokens_of_two_tries,
         "evaluate_bucket_policies": cloud.reading_from_a_bucket_that_takes_only_tls,
         "attach_managed_policies": cloud.policies_of_aws_on_a_role,
@@ -256,6 +257,15 @@ class Cloud:
     def jsonata(self) -> Any:
         state = {"Type": "Pass", "Output": "{% $sum([1, 2]) %}", "End": True}
         return self._run({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": state}}).get("output")
+
+    def roles_by_path(self) -> Any:
+        state = {"Type": "Pass", "Parameters": {"RoleArn.$": "$.role", "In": {"RoleArn.$": "$$.Execution.Input.role"}}}
+        definition = {"StartAt": "A", "States": {"A": {**state, "End": True}}}
+        credentials = {"Credentials": {"RoleArn.$": "$.RoleArn"}, "Type": "Task", "End": True}
+        task = {**credentials, "Resource": "arn:aws:states:::aws-sdk:sts:getCallerIdentity", "ResultPath": "$.is"}
+        definition["States"] = {"A": {**state, "Next": "B"}, "B": task}
+        output = json.loads(self._run(definition, {"role": ROLE}).get("output") or "{}")
+        return [output.get("RoleArn") == ROLE, output.get("In") == {"RoleArn": ROLE}, "is" in output]
 
     def codes_of_errors(self) -> Any:
         from botocore.exceptions import ClientError

@@ -49,6 +49,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "drop_events_after_the_end": (["TaskSucceeded", "ExecutionAborted"], ["ExecutionAborted"]),
     "release_waiting_tasks": ("RUNNING", "ABORTED"),
     "end_time_outs_at_once": ("TaskStarted", "ExecutionTimedOut"),
+    "read_roles_by_path": ([False, False, False], [True, True, True]),
     "renew_task_tokens": (1, 2),
     "evaluate_bucket_policies": ("403", "read"),
     "attach_managed_policies": ([[], "NoSuchEntity"], [["AWSLambdaBasicExecutionRole"], "attached"]),

@@ -36,6 +36,7 @@ from switchyard.cloud.moto_fixes.interpreter import (
     parse_definitions_apart,
     parse_each_definition_once,
     pass_on_states_errors,
+    read_roles_by_path,
     renew_task_tokens,
     scale_time,
     unwrap_definite_paths,
@@ -83,6 +84,7 @@ def apply() -> None:
     release_waiting_tasks()
     end_time_outs_at_once()
     renew_task_tokens()
+    read_roles_by_path()
     evaluate_bucket_policies()
     attach_managed_policies()
     keep_policies_as_json()

@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -190,6 +191,24 @@ def name_lambda_errors_as_aws() -> None:
         return (name if known else "Lambda.AWSLambdaException"), cause
 
     service._error_cause_from_client_error = staticmethod(error_and_cause)
+
+
+def read_roles_by_path() -> None:
+    """A ``"RoleArn.$"`` among a task's parameters is taken for that of Credentials, and passed on as it is."""
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLLexer import ASLLexer
+
+    original = ASLLexer.nextToken
+    of_credentials = [ASLLexer.CREDENTIALS, ASLLexer.COLON, ASLLexer.LBRACE]
+
+    def next_token(self: Any) -> Any:
+        token = original(self)
+        before = self.__dict__.setdefault("_types_before", deque(maxlen=len(of_credentials)))
+        if token.type == ASLLexer.ROLEARNPATH and list(before) != of_credentials:
+            token.type = ASLLexer.STRINGDOLLAR
+        before.append(token.type)
+        return token
+
+    ASLLexer.nextToken = next_token
 
 
 def renew_task_tokens() -> None:
