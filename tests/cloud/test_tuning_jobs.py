@@ -116,7 +116,9 @@ def test_instances_can_be_given_as_the_sdk_gives_them(cloud: LocalCloud, name: s
     configs = [{"InstanceType": kind, **size} for kind in ("ml.m4.xlarge", "ml.m5.large")]
     definition["HyperParameterTuningResourceConfig"] = {"InstanceConfigs": configs, "AllocationStrategy": "Prioritized"}
     start(cloud, request)
-    best = ended_tuning(cloud, name)["BestTrainingJob"]["TrainingJobName"]
+    job = ended_tuning(cloud, name)
+    assert job["TrainingJobDefinition"]["ResourceConfig"] == configs[0]
+    best = job["BestTrainingJob"]["TrainingJobName"]
     assert cloud.client("sagemaker").describe_training_job(TrainingJobName=best)["ResourceConfig"] == configs[0]
 
 

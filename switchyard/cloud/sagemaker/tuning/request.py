@@ -41,7 +41,7 @@ def training(request: dict[str, Any], name: str, values: dict[str, str]) -> dict
         **given,
         "TrainingJobName": name,
         "AlgorithmSpecification": definition["AlgorithmSpecification"],
-        "ResourceConfig": _resources(definition),
+        "ResourceConfig": resources(definition),
         "HyperParameters": {**static, **values, OBJECTIVE: objective(request)["MetricName"]},
         "Tags": request.get("Tags") or [],
     }
@@ -102,7 +102,7 @@ def check(request: dict[str, Any]) -> None:
         )
 
 
-def _resources(definition: dict[str, Any]) -> dict[str, Any]:
+def resources(definition: dict[str, Any]) -> dict[str, Any]:
     """Return the ResourceConfig; of several kinds of instances, the first is there."""
     if given := definition.get("ResourceConfig"):
         return dict(given)
