@@ -35,7 +35,7 @@ export default defineConfig({
       output: {
         entryFileNames: "console.js",
         assetFileNames: "console[extname]",
-        inlineDynamicImports: true,
+        codeSplitting: false,
       },
     },
   },

@@ -226,7 +226,9 @@ function draw(props: LinePlotProps, width: number): Drawn {
   if (fromZero) values.push(0);
   const [low, high] = extent(values);
   // Where all are zero, the extent has room below it too, which a count has no use for.
-  const domain: [number, number] = fromZero ? [values.some((value) => value < 0) ? low : 0, high] : [low, high];
+  const domain: [number, number] = fromZero
+    ? [values.some((value) => value < 0) ? low : 0, high]
+    : [low, high];
   const count = Math.max(2, Math.min(6, Math.floor(height / 44)));
   const labels = numberAxis(domain, [0, 1], count).ticks.map((tick) => tick.label);
   const box = boxOf(width, height, labels);
