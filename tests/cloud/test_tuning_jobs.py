@@ -131,10 +131,11 @@ def test_a_job_that_is_good_enough_ends_the_tuning(cloud: LocalCloud, name: str)
 
 def test_a_tuning_job_that_is_stopped_stops_its_training_jobs(cloud: LocalCloud, name: str) -> None:
     client = cloud.client("sagemaker")
-    start(cloud, tuning_request(cloud, name, HANG))
+    request = tuning_request(cloud, name, HANG)
+    start(cloud, request)
     wait_until(lambda: len(tried(cloud, name)) == 2)
     with pytest.raises(ClientError, match="must be unique within an AWS account and region"):
-        start(cloud, tuning_request(cloud, name))
+        start(cloud, request)
     client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     job = ended_tuning(cloud, name)
     assert job["HyperParameterTuningJobStatus"] == "Stopped"
