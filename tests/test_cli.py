@@ -590,6 +590,7 @@ def test_invoke_prints_the_answer(call: Call, cloud: FakeCloud):
     assert cloud.endpoints.requests[-1] == {
         "EndpointName": "switchyard-diabetes",
         "ContentType": "text/csv",
+        "Accept": "text/csv",
         "Body": b"1,2",
     }
     code, out, _ = call("invoke", "switchyard-diabetes", "--body", "[[1]]", "--content-type", "x/y", "--json")

@@ -18,8 +18,9 @@ from tests.runs.conftest import Site, project, site
 __all__ = ["cloud", "console", "project", "site"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """The browser; ended with its tests, since its event loop would be in the way of others."""
     path = find_chromium()
     if path is None:
         if os.environ.get("SWITCHYARD_BROWSER") == "required":

@@ -16,6 +16,7 @@ from switchyard.console.context import Connection, Context
 from switchyard.project import Project
 from tests.browser import machines
 from tests.browser.pages import node, open_execution
+from tests.cloud.local_cloud import wait_until
 from tests.console.browser import serving
 from tests.runs.conftest import ROOT, Site
 
@@ -114,7 +115,7 @@ def test_no_page_is_wider_than_the_window(page: Page, deployed: str) -> None:
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         # Plots find their width once they are in their place.
-        page.wait_for_function("document.documentElement.scrollWidth <= 900")
+        wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= 900)
 
 
 def test_the_graph_is_walked_by_keyboard(page: Page, deployed: str) -> None:
