@@ -65,6 +65,7 @@ def main(mended: bool) -> dict[str, Any]:
         "refuse_bad_starts": cloud.starts_that_step_functions_refuses,
         "keep_stop_reason": cloud.reason_of_a_stop,
         "page_and_reverse_history": cloud.last_event_alone,
+        "name_the_status_of_a_beginning_execution": status_before_the_first_state,
         "report_time_outs": cloud.end_of_a_timed_out_execution,
         "drop_events_after_the_end": cloud.events_after_a_stop,
         "release_waiting_tasks": cloud.status_after_the_stop_of_a_task_with_a_token,
@@ -95,6 +96,18 @@ def main(mended: bool) -> dict[str, Any]:
         seen |= {name: answer.result() for name, answer in answers.items()}
     seen["on_execution_end"] = len(ended) > 0
     return seen
+
+
+def status_before_the_first_state() -> str:
+    """Ask an execution that has not been started yet how it stands."""
+    from types import SimpleNamespace
+
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    try:
+        return str(Execution.status.fget(SimpleNamespace(exec_status=None)))
+    except AttributeError:
+        return "an error"
 
 
 def errors_of_lambda() -> Any:

@@ -41,6 +41,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "parse_definitions_apart": ("refused", "taken"),
     "parse_each_definition_once": (3, 1),
     "keep_stop_reason": (["ABORTED", None, None], ["ABORTED", "Enough", "changed my mind"]),
+    "name_the_status_of_a_beginning_execution": ("an error", "RUNNING"),
     "page_and_reverse_history": (
         ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"],
         ["ExecutionSucceeded"],

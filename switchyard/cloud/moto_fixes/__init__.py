@@ -19,6 +19,7 @@ from switchyard.cloud.moto_fixes.executions import (
     encode_every_output,
     execute_state_machines,
     name_error_codes,
+    name_the_status_of_a_beginning_execution,
     name_unnamed_executions,
     page_and_reverse_history,
     refuse_bad_starts,
@@ -79,6 +80,7 @@ def apply() -> None:
     parse_each_definition_once()
     keep_stop_reason()
     page_and_reverse_history()
+    name_the_status_of_a_beginning_execution()
     report_time_outs()
     drop_events_after_the_end()
     release_waiting_tasks()

@@ -121,6 +121,14 @@ def encode_every_output() -> None:
     StepFunctionResponse.describe_execution = describe_execution
 
 
+def name_the_status_of_a_beginning_execution() -> None:
+    """An execution is listed a moment before it has a status; whoever lists or describes it then gets an error."""
+    from moto.stepfunctions.parser.api import ExecutionStatus
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    Execution.status = property(lambda self: (self.exec_status or ExecutionStatus.RUNNING).value)
+
+
 def page_and_reverse_history() -> None:
     """GetExecutionHistory ignores maxResults, nextToken and reverseOrder, and copies the whole history each time.
 
