@@ -164,7 +164,8 @@ def _serving(cloud: Cloud, home: Path, project: Project | None, listener: Listen
     if listener is None:
         yield
         return
-    from switchyard.console.context import Connection, Context
+    from switchyard.console.connection import Connection
+    from switchyard.console.context import Context
     from switchyard.console.serve import ConsoleServer
 
     server = ConsoleServer(Context(Connection(cloud), home=home, project=project), listener)

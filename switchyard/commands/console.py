@@ -55,7 +55,8 @@ def console(
     listener = listen(host, port)
     is_certain = target.aws or bool(os.environ.get("AWS_ENDPOINT_URL"))
 
-    from switchyard.console.context import Connection, Context
+    from switchyard.console.connection import Connection
+    from switchyard.console.context import Context
     from switchyard.console.serve import ConsoleServer
 
     connection = Connection(cloud) if is_certain else Connection(home=home)

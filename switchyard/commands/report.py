@@ -83,7 +83,8 @@ def report(
 
 
 def _gather(target: Target, execution: str) -> tuple[str, Report]:
-    from switchyard.console.context import Connection, Context
+    from switchyard.console.connection import Connection
+    from switchyard.console.context import Context
     from switchyard.console.problems import RequestError
     from switchyard.console.report import report_of
 

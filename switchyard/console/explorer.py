@@ -22,7 +22,7 @@ from switchyard.launcher import probe
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
-    from switchyard.console.context import Connection
+    from switchyard.console.connection import Connection
     from switchyard.console.index import ExecutionIndex
     from switchyard.console.past import PastRuns
 

@@ -20,7 +20,7 @@ from switchyard.executions.history import HistoryBuilder
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
-    from switchyard.console.context import Connection
+    from switchyard.console.connection import Connection
     from switchyard.console.known import KnownExecution
     from switchyard.console.past import PastRuns
     from switchyard.console.sources import Source

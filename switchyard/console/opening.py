@@ -77,7 +77,8 @@ class OpenedConsole:
             self._server = None
 
     def _serve(self, cloud: Cloud | None, path: str) -> str:
-        from switchyard.console.context import Connection, Context
+        from switchyard.console.connection import Connection
+        from switchyard.console.context import Context
         from switchyard.console.serve import ConsoleServer
 
         listener = listen()

@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from switchyard.aws.errors import error_code
 from switchyard.console.aws_pages import execution_page
+from switchyard.console.definitions import read_definition
 from switchyard.console.known import described, saved, workflow_of
 from switchyard.console.plain import plain_document
 from switchyard.console.problems import problem_of
-from switchyard.console.workflows import read_definition
 from switchyard.executions.following import events_after
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from switchyard.console.definitions import read_definition
 from switchyard.console.problems import problem_of
 from switchyard.console.routing import get
 from switchyard.console.schema import ExecutionMark, ExecutionStatus, Live, Workflow, Workflows
@@ -37,25 +37,6 @@ def routes(context: Context) -> list[Route]:
 def feeds(context: Context) -> dict[str, FeedMaker]:
     """Say who makes the feeds of this area."""
     return {"workflows": lambda topic: _WorkflowsFeed(context, topic)}
-
-
-def read_definition(text: str | None) -> tuple[dict[str, Any] | None, str | None]:
-    """Read a definition in Amazon States Language.
-
-    Returns
-    -------
-    tuple
-        The definition, or else why it is none.
-    """
-    if not text:
-        return None, "there is no definition"
-    try:
-        definition = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return None, f"the definition is not JSON: {error}"
-    if not isinstance(definition, dict) or not isinstance(definition.get("States"), dict):
-        return None, "the definition has no States"
-    return definition, None
 
 
 class _Reader:

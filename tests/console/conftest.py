@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from switchyard.aws.client import Cloud, connect_local
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.launcher import RunningCloud
 from switchyard.project import Project
 from tests.console.browser import Browser, serving

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.project import Project
 from tests.cloud.local_cloud import wait_until
 from tests.console.aws import MACHINE, Account, execution_arn

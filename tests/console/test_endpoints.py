@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from switchyard.aws.client import connect_local
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.launcher import RunningCloud
 from tests.cloud.local_cloud import wait_until
 from tests.console.browser import Browser, serving

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.histories import DEFINITION as MAP_DEFINITION
 from benchmarks.histories import long_history
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from tests.cloud.local_cloud import wait_until
 from tests.console.browser import Browser, home_with_runs, serving
 from tests.recorded import recorded, recorded_definition

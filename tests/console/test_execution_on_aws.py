@@ -13,7 +13,8 @@ from botocore.exceptions import EndpointConnectionError
 from benchmarks.histories import DEFINITION as MAP_DEFINITION
 from benchmarks.histories import long_history
 from switchyard.console import opened
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.console.execution import feeds
 from switchyard.console.execution_page import execution_view
 from switchyard.console.live import Feed

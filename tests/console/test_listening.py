@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.console.listening import Listener, execution_path, find_console, listen, noted
 from switchyard.errors import UsageError
 from tests.console.aws import Account

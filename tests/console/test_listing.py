@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from switchyard.console import explorer, routing
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from tests.cloud.local_cloud import wait_until
 from tests.console.aws import MACHINE, OTHER, Account, execution_arn
 from tests.console.browser import Browser, home_with_runs, serving

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from switchyard.console import live
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.console.live import Mailbox
 from switchyard.console.problems import problem_of
 from switchyard.console.schema import Live, Problem, Revision, Target

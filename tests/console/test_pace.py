@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from switchyard.console import pace
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.console.pace import Pace
 from tests.cloud.local_cloud import wait_until
 from tests.console.aws import BEGIN, Account

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from switchyard.console import pages
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from tests.console.browser import Browser, serving
 
 PAGE = b"<!doctype html><title>Switchyard</title>"

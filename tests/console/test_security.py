@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from switchyard.console.listening import listen
 from switchyard.console.serve import ConsoleServer
 from tests.console.aws import MACHINE, Account

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from switchyard.console.context import Connection, Context
+from switchyard.console.connection import Connection
+from switchyard.console.context import Context
 from tests.console.browser import Browser, serving
 from tests.runs.conftest import ROOT
 
