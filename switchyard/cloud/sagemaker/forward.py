@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 import httptools
 
 LIMIT_SECONDS = 60  # SageMaker's own limit for a real-time answer
 IDLE_CONNECTIONS = 64
+# A server ends a connection that lies idle. What is sent in that very moment is lost, and whether it may be sent
+# again nobody knows; so servers keep connections for longer (KEEP_ALIVE_SECONDS) than anything is sent over them.
+KEEP_ALIVE_SECONDS = 75
+MOST_IDLE_SECONDS = 30.0
 
 
 @dataclass
@@ -58,7 +63,7 @@ class Forwarder:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def post(self, path: str, body: bytes, headers: dict[str, str], seconds: float = LIMIT_SECONDS) -> Answer:
         """Send one POST request and return its answer.
@@ -72,8 +77,8 @@ class Forwarder:
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
         request = head.encode("latin-1") + body
         while self._idle:
-            reader, writer = self._idle.pop()
-            if reader.at_eof() or writer.is_closing():
+            since, reader, writer = self._idle.pop()
+            if time.monotonic() - since > MOST_IDLE_SECONDS or reader.at_eof() or writer.is_closing():
                 writer.close()
                 continue
             return await self._exchange(reader, writer, request, seconds)
@@ -82,7 +87,7 @@ class Forwarder:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        for _, writer in self._idle:
+        for _, _, writer in self._idle:
             writer.close()
         self._idle.clear()
 
@@ -104,7 +109,7 @@ class Forwarder:
             writer.close()
             raise
         if reading.keep and len(self._idle) < IDLE_CONNECTIONS:
-            self._idle.append((reader, writer))
+            self._idle.append((time.monotonic(), reader, writer))
         else:
             writer.close()
         body = b"".join(reading.parts)

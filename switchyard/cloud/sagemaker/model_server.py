@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from switchyard.cloud.asgi import Receive, Send, read_body, respond
+from switchyard.cloud.sagemaker.forward import KEEP_ALIVE_SECONDS
 
 LISTENING_SOCKET = 3
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
@@ -64,7 +65,13 @@ def serve(model: Model) -> None:
     import uvicorn
 
     config = uvicorn.Config(
-        ModelServer(model), lifespan="off", access_log=False, log_config=None, http="httptools", ws="none"
+        ModelServer(model),
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        http="httptools",
+        ws="none",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     listening = socket.socket(fileno=LISTENING_SOCKET)
     uvicorn.Server(config).run(sockets=[listening])
