@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -14,27 +15,25 @@ def connections_of_two_requests() -> int:
     """Ask a server twice, one request after the other; return over how many connections."""
 
     async def scenario() -> int:
-        connections = 0
+        connections: list[asyncio.StreamWriter] = []
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal connections
-            connections += 1
-            while await reader.readuntil(b"\r\n\r\n"):
-                await reader.readexactly(2)
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7")
-                await writer.drain()
+            connections.append(writer)
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                while await reader.readuntil(b"\r\n\r\n{}"):
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7")
+                    await writer.drain()
 
-        def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(answer(reader, writer))
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-        server = await asyncio.start_server(quietly, "127.0.0.1", 0)
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
         forwarder = Forwarder(server.sockets[0].getsockname()[1])
         for _ in range(2):
             assert (await forwarder.post("/invocations", b"{}", {})).body == b"7"
         forwarder.close()
         server.close()
-        return connections
+        for writer in connections:
+            writer.close()
+            await writer.wait_closed()
+        return len(connections)
 
     return asyncio.run(scenario())
 
