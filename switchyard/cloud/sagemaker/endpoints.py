@@ -97,7 +97,7 @@ class Endpoint:
         ).start()
 
     def set_weights(self, desired: list[dict[str, Any]]) -> None:
-        """Give variants other weights and instance counts, as UpdateEndpointWeightsAndCapacities does.
+        """Begin to give variants other weights and instance counts, as UpdateEndpointWeightsAndCapacities does.
 
         Raises
         ------
@@ -118,10 +118,10 @@ class Endpoint:
             if any(each.get("DesiredInstanceCount") == 0 for each in desired):
                 raise NotRunError("UpdateEndpointWeightsAndCapacities with a DesiredInstanceCount of 0")
             for each in desired:
-                variant = self._variants[each["VariantName"]]
-                variant.weight = each.get("DesiredWeight", variant.weight)
-                variant.count = each.get("DesiredInstanceCount", variant.count)
-            self._move("InService")
+                self._variants[each["VariantName"]].want(each.get("DesiredWeight"), each.get("DesiredInstanceCount"))
+            self._settled.clear()
+            self._move("Updating")
+        threading.Thread(target=self._change_weights, name=f"endpoint {self.name}", daemon=True).start()
 
     def delete(self, on_gone: Callable[[], None]) -> None:
         """Stop serving; requests under way are still answered.
@@ -266,8 +266,11 @@ class Endpoint:
             variants = self._start_variants(config_name)
             for before in self.variants():
                 if (variant := variants.get(before.name)) is not None:
-                    variant.weight = before.weight if "DesiredWeight" in keep else variant.weight
-                    variant.count = before.count if "DesiredInstanceCount" in keep else variant.count
+                    variant.want(
+                        before.weight if "DesiredWeight" in keep else None,
+                        before.count if "DesiredInstanceCount" in keep else None,
+                    )
+                    variant.adjust()
         except Exception as error:
             # SageMaker rolls back by itself: the endpoint goes on with the configuration that it had.
             self.failure_reason = _reason(error)
@@ -281,6 +284,12 @@ class Endpoint:
                 self.async_config = async_config
             self._settle("InService")
         _stop(variants)
+
+    def _change_weights(self) -> None:
+        with self._lock:
+            for variant in self._variants.values():
+                variant.adjust()
+            self._settle("InService")
 
     def _go_back(self, reason: str) -> None:
         """Serve the earlier configuration again; the new one serves until then."""

@@ -47,6 +47,7 @@ class Variant:
         self.definition = definition
         self.weight: float = definition.get("InitialVariantWeight", 1.0)
         self.count: int = definition.get("InitialInstanceCount", 1)
+        self._desired = (self.weight, self.count)
         self.dimensions = {"EndpointName": endpoint, "VariantName": self.name}
         self._context = context
         self._model = model
@@ -64,6 +65,14 @@ class Variant:
     def start(self) -> None:
         """Start its containers; raises what `ModelServer.start` raises."""
         self._hosted.start(self._health_check_seconds)
+
+    def want(self, weight: float | None, count: int | None) -> None:
+        """Say which weight and how many instances it is to have; what is None stays."""
+        self._desired = (self.weight if weight is None else weight, self.count if count is None else count)
+
+    def adjust(self) -> None:
+        """Give it the weight and the instances that it is to have."""
+        self.weight, self.count = self._desired
 
     def enter(self) -> None:
         """Count a request in; raises ThrottlingError when there are too many."""
@@ -95,9 +104,9 @@ class Variant:
         return {
             "VariantName": self.name,
             "CurrentWeight": self.weight,
-            "DesiredWeight": self.weight,
+            "DesiredWeight": self._desired[0],
             "CurrentInstanceCount": self.count,
-            "DesiredInstanceCount": self.count,
+            "DesiredInstanceCount": self._desired[1],
         }
 
     @property
@@ -176,7 +185,7 @@ class ServerlessVariant(Variant):
 
     def describe(self) -> dict[str, Any]:
         """Answer for this variant in DescribeEndpoint."""
-        shares = {"CurrentWeight": self.weight, "DesiredWeight": self.weight}
+        shares = {"CurrentWeight": self.weight, "DesiredWeight": self._desired[0]}
         config = {"CurrentServerlessConfig": self.config, "DesiredServerlessConfig": self.config}
         return {"VariantName": self.name, **shares, **config}
 
