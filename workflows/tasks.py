@@ -10,6 +10,13 @@ from stepfunctions.steps.states import State
 from workflows.steps import Format, JsonPath
 
 EXECUTION = JsonPath("$$.Execution.Name")
+# On all that an execution makes in SageMaker. An account can hold several projects whose names begin alike, so a name
+# does not tell whose a thing is; housekeeping goes by these.
+TAGS = {
+    "switchyard:project": "${ProjectName}",
+    "switchyard:execution": EXECUTION,
+    "switchyard:recipe": JsonPath("$.recipe"),
+}
 # A function's own time-out comes first, so that its log says what it was doing; this covers a cold start.
 FUNCTION_START_SECONDS = 30
 

@@ -44,11 +44,10 @@ from stepfunctions.steps.states import State
 
 from workflows import retries
 from workflows.steps import AT_RUN_TIME, STUB_SESSION, JsonPath, LambdaStep, Parallel, ProcessingStep, TrainingStep
-from workflows.tasks import EXECUTION, FUNCTION_START_SECONDS, catch_all, invoke, job_name, payload
+from workflows.tasks import FUNCTION_START_SECONDS, TAGS, catch_all, invoke, job_name, payload
 
 STATE = JsonPath("$")
 JOB_ROLE = "${SageMakerExecutionRoleArn}"
-TAGS = {"switchyard:execution": EXECUTION, "switchyard:recipe": JsonPath("$.recipe")}
 
 # Longer than the longest that SageMaker's own limits allow all jobs of a run together. No run may wait for ever.
 MACHINE_SECONDS = 40 * 24 * 3600

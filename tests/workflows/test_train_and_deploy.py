@@ -257,8 +257,9 @@ def check_parameters(value: Any, shape: Shape) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in SAGEMAKER_TASKS if n not in {"Update endpoint", "Delete champion model"}])
-def test_what_a_run_makes_carries_its_name(name):
+def test_what_a_run_makes_carries_its_names(name):
     assert SAGEMAKER_TASKS[name]["Parameters"]["Tags"] == [
+        {"Key": "switchyard:project", "Value": "${ProjectName}"},
         {"Key": "switchyard:execution", "Value.$": "$$.Execution.Name"},
         {"Key": "switchyard:recipe", "Value.$": "$.recipe"},
     ]
