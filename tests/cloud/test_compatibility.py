@@ -113,7 +113,6 @@ ADDITIONAL = {
     "ChannelName": "more",
     "S3DataSource": {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix", "CompressionType": "None"},
 }
-ALARMS = {"Alarms": [{"AlarmName": "a"}]}
 
 
 @pytest.mark.parametrize(
@@ -129,17 +128,12 @@ ALARMS = {"Alarms": [{"AlarmName": "a"}]}
             {"ProductionVariants": [ONE_VARIANT], "ShadowProductionVariants": [ONE_VARIANT]},
             "ShadowProductionVariants",
         ),
-        (
-            "create_endpoint",
-            {"EndpointConfigName": "c", "DeploymentConfig": {"AutoRollbackConfiguration": ALARMS}},
-            "DeploymentConfig.AutoRollbackConfiguration.Alarms",
-        ),
     ],
 )
 def test_what_an_operation_is_asked_for_and_does_not_do_is_refused_by_name(
     cloud: LocalCloud, name: str, operation: str, request_: dict[str, Any], member: str
 ) -> None:
-    kind = {"create_model": "Model", "create_endpoint": "Endpoint"}.get(operation, "EndpointConfig")
+    kind = {"create_model": "Model"}.get(operation, "EndpointConfig")
     role = {"ExecutionRoleArn": cloud.role_arn} if kind == "Model" else {}
     with pytest.raises(ClientError, match=f"Create{kind} with {member} is not run by the local cloud"):
         getattr(cloud.client("sagemaker"), operation)(**{f"{kind}Name": name}, **role, **request_)

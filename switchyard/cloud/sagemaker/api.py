@@ -360,7 +360,10 @@ class SageMaker:
         # The old servers go on until the new ones serve, so there is to be room for both.
         with self._quotas.room_for("endpoint", endpoint_instances(wanted), self._used_by_endpoints()):
             endpoint.update(
-                request["EndpointConfigName"], keep=retained if request.get("RetainAllVariantProperties") else set()
+                request["EndpointConfigName"],
+                retained if request.get("RetainAllVariantProperties") else set(),
+                request.get("DeploymentConfig"),
+                as_before=bool(request.get("RetainDeploymentConfig")),
             )
         return {"EndpointArn": endpoint.arn}
 

@@ -54,7 +54,7 @@ RUNS = {
     "StopProcessingJob": "",
     "StopTrainingJob": "",
     "StopTransformJob": "",
-    "UpdateEndpoint": "all at once",
+    "UpdateEndpoint": "a share of the capacity is that share of the traffic, to the percent",
     "UpdateEndpointWeightsAndCapacities": "weights count; a variant is one server process, whatever its instances",
     "UpdateModelPackage": "",
 }

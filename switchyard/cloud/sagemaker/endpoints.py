@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Set
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.context import Context
+from switchyard.cloud.sagemaker.deployments import Deployment, Plan, make_plan, variant_status
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
+from switchyard.cloud.sagemaker.fleets import Fleet, ping_failure
 from switchyard.cloud.sagemaker.images import UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import ModelServerError
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.tags import tags_of
-from switchyard.cloud.sagemaker.variants import Variant, new_variant
+from switchyard.cloud.sagemaker.variants import Variant
 
 LOG = logging.getLogger(__name__)
 BUSY = {"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"}
@@ -56,13 +58,17 @@ class Endpoint:
         self.config_name: str = request["EndpointConfigName"]
         # An unknown one is refused before anything is made.
         configured = self._config(self.config_name)
+        self.deployment_config: dict[str, Any] | None = request.get("DeploymentConfig")
+        make_plan(self.deployment_config, configured["ProductionVariants"])
         self._definitions: list[dict[str, Any]] = configured["ProductionVariants"]
         self.async_config: dict[str, Any] | None = configured.get("AsyncInferenceConfig")
         self.deployed_at = self.created  # when its last deployment began
         self.is_confirmed = False  # whether who deployed it has seen it serve
         self._earlier_config: str | None = None
         self._failure: str | None = None
-        self._variants: dict[str, Variant] = {}
+        self._fleet: Fleet | None = None
+        self._pending: Fleet | None = None
+        self._deployment: Deployment | None = None
         self._lock = threading.RLock()
         self._settled = threading.Event()
 
@@ -71,7 +77,14 @@ class Endpoint:
         self._settled.clear()
         threading.Thread(target=self._create, name=f"endpoint {self.name}", daemon=True).start()
 
-    def update(self, config_name: str, keep: Set[str] = frozenset()) -> None:
+    def update(
+        self,
+        config_name: str,
+        keep: Set[str] = frozenset(),
+        deployment_config: dict[str, Any] | None = None,
+        *,
+        as_before: bool = False,
+    ) -> None:
         """Begin to move to another configuration, in the background.
 
         Parameters
@@ -79,21 +92,30 @@ class Endpoint:
         keep : set of str
             Which properties of the variants that go on stay as they are now, whatever the configuration says:
             ``DesiredWeight``, ``DesiredInstanceCount``.
+        deployment_config : dict, optional
+            How the traffic moves; without one, all at once.
+        as_before : bool
+            Whether it moves as the last DeploymentConfig says, where no other one is given.
 
         Raises
         ------
         ValidationError
-            The endpoint is busy, or there is no such configuration.
+            The endpoint is busy, there is no such configuration, or the deployment does not suit it.
         """
-        self._config(config_name)
+        wanted = self._config(config_name)["ProductionVariants"]
         with self._lock:
             if self.status in BUSY:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
+            if deployment_config is None and as_before:
+                deployment_config = self.deployment_config
+            before = None if self._fleet is None else self._fleet.config["ProductionVariants"]
+            plan = make_plan(deployment_config, wanted, before)
+            self.deployment_config = deployment_config or self.deployment_config
             self._settled.clear()
             self._move("Updating")
             self.deployed_at, self.is_confirmed = self.modified, False
         threading.Thread(
-            target=self._update, args=(config_name, keep), name=f"endpoint {self.name}", daemon=True
+            target=self._update, args=(config_name, keep, plan), name=f"endpoint {self.name}", daemon=True
         ).start()
 
     def set_weights(self, desired: list[dict[str, Any]]) -> None:
@@ -109,7 +131,8 @@ class Endpoint:
         with self._lock:
             if self.status in BUSY:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
-            unknown = [each["VariantName"] for each in desired if each["VariantName"] not in self._variants]
+            variants = {variant.name: variant for variant in self.variants()}
+            unknown = [each["VariantName"] for each in desired if each["VariantName"] not in variants]
             if unknown:
                 raise ValidationError(
                     f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
@@ -118,7 +141,7 @@ class Endpoint:
             if any(each.get("DesiredInstanceCount") == 0 for each in desired):
                 raise NotRunError("UpdateEndpointWeightsAndCapacities with a DesiredInstanceCount of 0")
             for each in desired:
-                self._variants[each["VariantName"]].want(each.get("DesiredWeight"), each.get("DesiredInstanceCount"))
+                variants[each["VariantName"]].want(each.get("DesiredWeight"), each.get("DesiredInstanceCount"))
             self._settled.clear()
             self._move("Updating")
         threading.Thread(target=self._change_weights, name=f"endpoint {self.name}", daemon=True).start()
@@ -150,25 +173,30 @@ class Endpoint:
 
         A new endpoint becomes Failed; an updated one goes back to the configuration that it had.
         """
-        reason = _ping_failure(next(iter(self._variants), "AllTraffic"), note)
+        reason = ping_failure(next(iter(self.variants())).name if self.variants() else "AllTraffic", note)
         with self._lock:
             if self.status in {"Creating", "Updating"}:
                 self._failure = reason
+                if self._deployment is not None:
+                    self._deployment.abort(reason)
             elif self.status == "InService" and self._earlier_config is not None:
                 self._settled.clear()
                 self._move("RollingBack")
                 self.config_name = self._earlier_config
                 threading.Thread(target=self._go_back, args=(reason,), daemon=True).start()
-            elif self.status == "InService":
-                old, self._variants = self._variants, {}
+            elif self.status == "InService" and self._fleet is not None:
+                old, self._fleet = self._fleet, None
                 self.failure_reason = reason
                 self._settle("Failed")
-                threading.Thread(target=_stop, args=(old,), daemon=True).start()
+                threading.Thread(target=old.stop, daemon=True).start()
 
     def close(self) -> None:
         """Let go of everything at once, at the cloud's own end."""
-        for variant in self._variants.values():
-            variant.close()
+        if self._deployment is not None:
+            self._deployment.abort("the local cloud has ended")
+        for fleet in (self._fleet, self._pending):
+            if fleet is not None:
+                fleet.close()
 
     def wait_until_settled(self, timeout: float) -> bool:
         """Return whether the endpoint has come to rest, after waiting at most `timeout` seconds."""
@@ -185,22 +213,20 @@ class Endpoint:
             The variant has as many requests under way as it takes.
         """
         with self._lock:
-            variants = list(self._variants.values())
-            if target_variant is not None:
-                variants = [variant for variant in variants if variant.name == target_variant]
-                if not variants:
-                    raise ValidationError(f"Variant {target_variant} not found for Endpoint {self.name}.")
-            if not variants:
+            fleets = self._serving()
+            if not fleets:
                 raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
-            weights = [variant.weight for variant in variants]
-            chosen = random.choices(variants, weights if sum(weights) > 0 else None)[0]  # noqa: S311
-            chosen.enter()
-            return chosen
+            for fleet in fleets:
+                if (chosen := fleet.choose(target_variant)) is not None:
+                    chosen.enter()
+                    return chosen
+        raise ValidationError(f"Variant {target_variant} not found for Endpoint {self.name}.")
 
     def wanted(self) -> list[dict[str, Any]]:
         """Return the production variants that it needs instances for, as their definitions have them."""
+        pending = self._pending.config["ProductionVariants"] if self._pending is not None else []
         serving = [{**variant.definition, "InitialInstanceCount": variant.count} for variant in self.variants()]
-        return serving or self._definitions
+        return [*serving, *pending] or self._definitions
 
     @property
     def role_arn(self) -> str:
@@ -218,7 +244,7 @@ class Endpoint:
     def variants(self) -> list[Variant]:
         """Return the variants that serve now."""
         with self._lock:
-            return list(self._variants.values())
+            return [] if self._fleet is None else list(self._fleet.variants.values())
 
     def describe(self) -> dict[str, Any]:
         """Answer DescribeEndpoint."""
@@ -230,6 +256,8 @@ class Endpoint:
             "AsyncInferenceConfig": self.async_config,
             "EndpointStatus": self.status,
             "FailureReason": self.failure_reason,
+            "LastDeploymentConfig": self.deployment_config,
+            "PendingDeploymentSummary": self._summarize_pending(),
             "CreationTime": self.created,
             "LastModifiedTime": self.modified,
         }
@@ -244,94 +272,125 @@ class Endpoint:
             "EndpointStatus": self.status,
         }
 
+    def _serving(self) -> list[Fleet]:
+        """Return the fleets that have traffic now, the one whose turn it is first."""
+        if self._fleet is None:
+            return []
+        if self._pending is None or self._deployment is None or not (share := self._deployment.share):
+            return [self._fleet]
+        if share >= 1:
+            return [self._pending]
+        fleets = [self._fleet, self._pending]
+        return fleets[::-1] if random.random() < share else fleets  # noqa: S311
+
+    def _summarize_pending(self) -> dict[str, Any] | None:
+        with self._lock:
+            if self._pending is None:
+                return None
+            if self._deployment is None:
+                launching = sum(variant.count for variant in self._pending.variants.values())
+                status = variant_status("Creating", f"Launching {launching} instance(s).")
+            else:
+                status = self._deployment.status
+            variants = [{**each.describe(), "VariantStatus": [status]} for each in self._pending.variants.values()]
+            return {
+                "EndpointConfigName": self._pending.config_name,
+                "ProductionVariants": variants,
+                "StartTime": self.deployed_at,
+            }
+
     def _create(self) -> None:
         try:
-            variants = self._start_variants(self.config_name)
+            fleet = self._start_fleet(self.config_name)
         except Exception as error:
             self.failure_reason = _reason(error)
+            self._pending = None
             self._settle("Failed")
             return
         with self._lock:
             self.failure_reason, self._failure = self._failure, None
+            self._pending = None
             if self.failure_reason is None:
-                self._variants = variants
+                self._fleet = fleet
                 self._settle("InService")
                 return
             self._settle("Failed")
-        _stop(variants)
+        fleet.stop()
 
-    def _update(self, config_name: str, keep: Set[str]) -> None:
+    def _update(self, config_name: str, keep: Set[str], plan: Plan) -> None:
+        began = time.monotonic()
         try:
-            async_config = self._config(config_name).get("AsyncInferenceConfig")
-            variants = self._start_variants(config_name)
-            for before in self.variants():
-                if (variant := variants.get(before.name)) is not None:
-                    variant.want(
-                        before.weight if "DesiredWeight" in keep else None,
-                        before.count if "DesiredInstanceCount" in keep else None,
-                    )
-                    variant.adjust()
+            green = self._start_fleet(config_name)
         except Exception as error:
             # SageMaker rolls back by itself: the endpoint goes on with the configuration that it had.
-            self.failure_reason = _reason(error)
-            self._settle("InService" if self._variants else "Failed")
+            self.failure_reason, self._pending, self._failure = _reason(error), None, None
+            self._settle("InService" if self._fleet is not None else "Failed")
             return
+        reason = None
+        if self._fleet is not None:
+            green.retain(self._fleet, keep)
+            deployment = Deployment(
+                plan,
+                self._context.identity,
+                green.role_arn,
+                self._context.time_scale,
+                instances=sum(variant.count for variant in green.variants.values()),
+                took=time.monotonic() - began,
+            )
+            self._deployment = deployment
+            reason = deployment.run()
+        self._finish_update(green, reason)
+
+    def _finish_update(self, green: Fleet, reason: str | None) -> None:
         with self._lock:
-            self.failure_reason, self._failure = self._failure, None
+            self.failure_reason, self._failure = reason or self._failure, None
+            self._pending = self._deployment = None
+            old: Fleet | None = green
             if self.failure_reason is None:
-                variants, self._variants = self._variants, variants
-                self._earlier_config, self.config_name = self.config_name, config_name
-                self.async_config = async_config
-            self._settle("InService")
-        _stop(variants)
+                old, self._fleet = self._fleet, green
+                self._earlier_config, self.config_name = self.config_name, green.config_name
+                self.async_config = green.config.get("AsyncInferenceConfig")
+            self._settle("InService" if self._fleet is not None else "Failed")
+        if old is not None:
+            old.stop()
 
     def _change_weights(self) -> None:
         with self._lock:
-            for variant in self._variants.values():
+            for variant in self.variants():
                 variant.adjust()
+            self._failure = None
             self._settle("InService")
 
     def _go_back(self, reason: str) -> None:
         """Serve the earlier configuration again; the new one serves until then."""
         try:
-            variants = self._start_variants(self.config_name)
+            fleet = self._start_fleet(self.config_name)
         except Exception as error:
-            self.failure_reason = _reason(error)
+            self.failure_reason, self._pending = _reason(error), None
             self._settle("Failed")
             return
         with self._lock:
-            old, self._variants = self._variants, variants
-            self.async_config = self._config(self.config_name).get("AsyncInferenceConfig")
+            old, self._fleet = self._fleet, fleet
+            self._pending = None
+            self.async_config = fleet.config.get("AsyncInferenceConfig")
             self._earlier_config, self.failure_reason = None, reason
             self._settle("InService")
-        _stop(old)
+        if old is not None:
+            old.stop()
 
     def _delete(self, on_gone: Callable[[], None]) -> None:
         with self._lock:
-            old, self._variants = self._variants, {}
-        _stop(old)
+            old, self._fleet = self._fleet, None
+        if old is not None:
+            old.stop()
         on_gone()
         self._settled.set()
 
-    def _start_variants(self, config_name: str) -> dict[str, Variant]:
-        definitions = self._config(config_name)["ProductionVariants"]
-        if sabotage := self._context.sabotage.pop(f"endpoint/{self.name}", None):
-            raise ModelServerError(_ping_failure(definitions[0]["VariantName"], sabotage.note))
-        variants = [
-            new_variant(self._context, self.name, definition, self._model(definition["ModelName"]))
-            for definition in definitions
-        ]
-        with ThreadPoolExecutor(max_workers=len(variants)) as pool:
-            results = [pool.submit(variant.start) for variant in variants]
-        errors = [(variant, result.exception()) for variant, result in zip(variants, results, strict=True)]
-        failed = [(variant, error) for variant, error in errors if error is not None]
-        if failed:
-            _stop({variant.name: variant for variant in variants})
-            variant, error = failed[0]
-            if isinstance(error, ModelServerError):
-                raise ModelServerError(_ping_failure(variant.name, f"Its last words: {error}"))
-            raise error
-        return {variant.name: variant for variant in variants}
+    def _start_fleet(self, config_name: str) -> Fleet:
+        fleet = Fleet(self._context, self.name, self._config(config_name), self._model)
+        self._pending = fleet
+        fleet.start()
+        return fleet
 
     def _settle(self, status: str) -> None:
         self._move(status)
@@ -342,19 +401,7 @@ class Endpoint:
         self.modified = now()
 
 
-def _ping_failure(variant: str, why: str) -> str:
-    return (
-        f"The primary container for production variant {variant} did not pass the ping health check. "
-        f"Please check CloudWatch logs for this endpoint. {why}"
-    )
-
-
 def _reason(error: Exception) -> str:
     if not isinstance(error, ModelServerError | TransferError | UnknownImageError | ValidationError):
         LOG.error("an endpoint could not be started", exc_info=error)
     return str(error)
-
-
-def _stop(variants: dict[str, Variant]) -> None:
-    for variant in variants.values():
-        variant.stop()

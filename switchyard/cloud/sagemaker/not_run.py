@@ -19,12 +19,6 @@ _NOT_RUN = {
         "ProductionVariants.*.ManagedInstanceScaling",
         "ShadowProductionVariants",
     ),
-    "CreateEndpoint": (
-        "DeploymentConfig.AutoRollbackConfiguration.Alarms",
-        "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=CANARY",
-        "DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type=LINEAR",
-        "DeploymentConfig.RollingUpdatePolicy",
-    ),
     "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.*.ServerlessUpdateConfig",),
     "CreateTrainingJob": ("DebugRuleConfigurations", "ServerlessJobConfig"),
     "CreateTransformJob": (
@@ -56,7 +50,6 @@ _NOT_RUN = {
         "ProcessingOutputConfig.Outputs.*.FeatureStoreOutput",
     ),
 }
-_NOT_RUN["UpdateEndpoint"] = _NOT_RUN["CreateEndpoint"]
 
 
 def refuse_not_run(operation: str, request: dict[str, Any]) -> None:

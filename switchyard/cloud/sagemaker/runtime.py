@@ -136,7 +136,8 @@ def _record(variant: Variant, reply: Reply, *, model_seconds: float, overhead_se
         "OverheadLatency": (round(overhead_seconds * 1e6), "Microseconds"),
         **reply.metrics,
     }
-    metrics.record_all("AWS/SageMaker", variant.dimensions, values)
+    for dimensions in (variant.dimensions, variant.config_dimensions):
+        metrics.record_all("AWS/SageMaker", dimensions, values)
 
 
 def _model_error(endpoint_name: str, variant: Variant, reply: Reply) -> RuntimeAnswer:

@@ -36,19 +36,25 @@ class Variant:
     ----------
     endpoint : str
         The endpoint's name.
+    config : str
+        The endpoint configuration's name.
     definition : dict
         The ProductionVariant of the endpoint configuration.
     model : dict
         What DescribeModel says of its model.
     """
 
-    def __init__(self, context: Context, endpoint: str, definition: dict[str, Any], model: dict[str, Any]) -> None:
+    def __init__(
+        self, context: Context, endpoint: str, config: str, definition: dict[str, Any], model: dict[str, Any]
+    ) -> None:
         self.name: str = definition["VariantName"]
         self.definition = definition
         self.weight: float = definition.get("InitialVariantWeight", 1.0)
         self.count: int = definition.get("InitialInstanceCount", 1)
         self._desired = (self.weight, self.count)
         self.dimensions = {"EndpointName": endpoint, "VariantName": self.name}
+        # The variants of two configurations go by one name while an endpoint moves; this tells them apart.
+        self.config_dimensions = {**self.dimensions, "EndpointConfigName": config}
         self._context = context
         self._model = model
         self._number = next(_numbers)
@@ -129,8 +135,10 @@ class Variant:
 class ServerlessVariant(Variant):
     """A variant that has a container only while it is asked, and takes only so many requests at a time."""
 
-    def __init__(self, context: Context, endpoint: str, definition: dict[str, Any], model: dict[str, Any]) -> None:
-        super().__init__(context, endpoint, definition, model)
+    def __init__(
+        self, context: Context, endpoint: str, config: str, definition: dict[str, Any], model: dict[str, Any]
+    ) -> None:
+        super().__init__(context, endpoint, config, definition, model)
         self.config: dict[str, Any] = definition["ServerlessConfig"]
         self._idle_seconds = max(IDLE_SECONDS * context.time_scale, LEAST_IDLE_SECONDS)
         self._stays = bool(self.config.get("ProvisionedConcurrency"))
@@ -216,7 +224,9 @@ class ServerlessVariant(Variant):
             self._hosted.stop()
 
 
-def new_variant(context: Context, endpoint: str, definition: dict[str, Any], model: dict[str, Any]) -> Variant:
+def new_variant(
+    context: Context, endpoint: str, config: str, definition: dict[str, Any], model: dict[str, Any]
+) -> Variant:
     """Return a variant of the kind that its definition asks for, not started yet."""
     kind = ServerlessVariant if definition.get("ServerlessConfig") else Variant
-    return kind(context, endpoint, definition, model)
+    return kind(context, endpoint, config, definition, model)
