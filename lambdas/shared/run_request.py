@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from shared.errors import InvalidRun
 from shared.gate import GateRule
+from shared.release_settings import ReleaseSettings, with_overrides
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -82,6 +83,8 @@ class Overrides(_Input):
     instances: InstancesOverrides | None = None
     limits: LimitsOverrides | None = None
     data: DataOverrides | None = None
+    # Read once it stands in the recipe's own section: its rules are about the whole.
+    release: dict[str, Any] | None = None
 
 
 class RunRequest(_Input):
@@ -204,6 +207,7 @@ class PublishedRecipe(BaseModel):
     metrics: list[MetricDefinition]
     gate: list[GateRule]
     content_types: ContentTypes = ContentTypes()
+    release: ReleaseSettings = ReleaseSettings()
 
 
 class Bucket(BaseModel):
@@ -304,11 +308,18 @@ def apply_overrides(recipe: PublishedRecipe, overrides: Overrides) -> PublishedR
     Raises
     ------
     InvalidRun
-        When a hyperparameter is none of the recipe's, or of another type, or the result makes no sense.
+        When a hyperparameter is none of the recipe's, or of another type, or the result makes no sense, or the recipe
+        asks for a person's approval and this run would do without.
     """
     for name, value in overrides.hyperparameters.items():
         _check_hyperparameter(name, value, recipe)
-    merged = _merge(recipe.model_dump(), overrides.model_dump(exclude_unset=True))
+    own = recipe.model_dump()
+    merged = _merge(own, overrides.model_dump(exclude_unset=True, exclude={"release"}))
+    merged["release"] = with_overrides(own["release"], overrides.release or {})
+    if recipe.release.approval == "manual" and merged["release"]["approval"] != "manual":
+        raise InvalidRun(
+            f"overrides.release.approval: recipe {recipe.name!r} asks for manual approval; change it there."
+        )
     return parse(PublishedRecipe, merged, f"Recipe {recipe.name!r} with the run's overrides")
 
 

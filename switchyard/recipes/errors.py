@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -45,14 +45,19 @@ def explain(error: ValidationError, file: str) -> list[Problem]:
 
 
 def section_at(path: Sequence[int | str]) -> type[BaseModel] | None:
-    """Find the model of a recipe's section: `("instances", "training")` gives `JobInstances`."""
+    """Find the model of a recipe's section: `("instances", "training")` gives `JobInstances`.
+
+    A list has none, its items do: `("gate", 0)` gives `Condition`.
+    """
     section: type[BaseModel] | None = Recipe
+    items: type[BaseModel] | None = None
     for step in path:
-        if section is None or step not in section.model_fields:
-            if isinstance(step, int):
-                continue
-            return None
-        section = _model_in(section.model_fields[str(step)].annotation)
+        if isinstance(step, int):
+            section, items = items, None
+            continue
+        field = section.model_fields.get(step) if section else None
+        found = _model_in(field.annotation) if field else None
+        section, items = (None, found) if field and _is_list(field.annotation) else (found, None)
     return section
 
 
@@ -61,7 +66,7 @@ def _explain_one(detail: ErrorDetails, file: str) -> Problem:
     where = field_path(path)
     fix = ""
     match detail["type"]:
-        case "rule":  # One of the model's own: see `recipe_model._refuse`.
+        case "rule":  # One of the model's own: see `section.refuse`.
             where = f"{where}{context['at']}".lstrip(".")
             message, fix = context["message"], context["fix"]
         case "missing":
@@ -100,6 +105,10 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for part in get_args(annotation) if (model := _model_in(part))), None)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(_is_list(part) for part in get_args(annotation))
 
 
 def _shown(value: object) -> str:

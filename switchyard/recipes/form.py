@@ -68,6 +68,17 @@ def _with_defaults(schema: dict[str, Any], value: Any, whole: dict[str, Any]) ->
         }
     elif value is not None:
         resolved["default"] = value
+    if "items" in resolved:
+        resolved["items"] = _item(resolved["items"], whole)
+    return resolved
+
+
+def _item(schema: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema of a list's items, which have no values yet."""
+    resolved = {**_resolve(schema, whole), **_describe(schema)}
+    resolved.pop("title", None)
+    if "properties" in resolved:
+        resolved["properties"] = {name: _item(part, whole) for name, part in resolved["properties"].items()}
     return resolved
 
 

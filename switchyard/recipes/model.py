@@ -6,16 +6,15 @@ import json
 import math
 import re
 import warnings
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from switchyard.recipes.algorithms import has_algorithm, hyperparameter_problem, metric_problem
+from switchyard.recipes.release import Release
+from switchyard.recipes.section import Section, refuse, repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pydantic import ValidationInfo
 
 # SageMaker's own ceilings, for a processing job and for the others.
@@ -34,13 +33,7 @@ ContentType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[A-Za-z0-9.+-]+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class EntryPoints(_Section):
+class EntryPoints(Section):
     """The scripts of the source folder that the jobs start."""
 
     prepare: ScriptName = "prepare.py"
@@ -51,7 +44,7 @@ class EntryPoints(_Section):
     """Loads and serves the model (batch transform and endpoint)."""
 
 
-class Split(_Section):
+class Split(Section):
     """How much of the data goes where: fractions that sum to 1."""
 
     train: Fraction = 0.7
@@ -65,11 +58,11 @@ class Split(_Section):
     def _sum_is_one(self) -> Split:
         total = self.train + self.validation + self.test
         if not math.isclose(total, 1, abs_tol=1e-6):
-            _refuse(f"the fractions sum to {total:.6g}, not to 1", fix="change train, validation and test")
+            refuse(f"the fractions sum to {total:.6g}, not to 1", fix="change train, validation and test")
         return self
 
 
-class Data(_Section):
+class Data(Section):
     """What to train on."""
 
     source: Annotated[str, StringConstraints(min_length=1)] | None = None
@@ -92,19 +85,19 @@ class Data(_Section):
             return None
         if "://" in source:
             if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+", source):
-                _refuse(f"{source!r} is not an S3 URI", fix="write s3://<bucket>/<key>")
+                refuse(f"{source!r} is not an S3 URI", fix="write s3://<bucket>/<key>")
         elif source.startswith(("/", "\\", "~")):
-            _refuse(f"{source!r} is absolute", fix="give the path from the folder recipes/")
+            refuse(f"{source!r} is absolute", fix="give the path from the folder recipes/")
         return source
 
     @field_validator("features")
     @classmethod
     def _features_are_distinct(cls, features: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        for index, feature in _repeated(features or []):
-            _refuse(f"{feature!r} is there twice", at=f"[{index}]", fix="keep one")
+        for index, feature in repeated(features or []):
+            refuse(f"{feature!r} is there twice", at=f"[{index}]", fix="keep one")
         target = info.data.get("target")
         if features and target in features:
-            _refuse(
+            refuse(
                 f"{target!r} is the target",
                 at=f"[{features.index(target)}]",
                 fix="a model cannot use it as a feature: take it out",
@@ -112,7 +105,7 @@ class Data(_Section):
         return features
 
 
-class Instances(_Section):
+class Instances(Section):
     """The machines that one step of the workflow gets."""
 
     type: Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] = "ml.m5.large"
@@ -128,7 +121,7 @@ class JobInstances(Instances):
     """The volume's size in GB."""
 
 
-class AllInstances(_Section):
+class AllInstances(Section):
     """The machines of each step."""
 
     processing: JobInstances = JobInstances()
@@ -141,7 +134,7 @@ class AllInstances(_Section):
     """The endpoint."""
 
 
-class Limits(_Section):
+class Limits(Section):
     """How long a job may take, and whether it may wait for spare capacity."""
 
     processing_seconds: Annotated[int, Field(ge=1, le=MAX_PROCESSING_SECONDS)] = 3600
@@ -160,9 +153,9 @@ class Limits(_Section):
         if self.wait_seconds is None:
             return self
         if not self.spot:
-            _refuse("only a spot training waits", at=".wait_seconds", fix="set spot: true or take it out")
+            refuse("only a spot training waits", at=".wait_seconds", fix="set spot: true or take it out")
         if self.wait_seconds < self.training_seconds:
-            _refuse(
+            refuse(
                 f"{self.wait_seconds} is less than training_seconds, which it includes",
                 at=".wait_seconds",
                 fix=f"make it {self.training_seconds} or more",
@@ -170,7 +163,7 @@ class Limits(_Section):
         return self
 
 
-class Metric(_Section):
+class Metric(Section):
     """A metric that SageMaker reads from the training's log (MetricDefinitions)."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,254}$")]
@@ -186,16 +179,16 @@ class Metric(_Section):
                 warnings.simplefilter("error", FutureWarning)
                 groups = re.compile(regex).groups
         except (re.error, FutureWarning, OverflowError, RecursionError) as error:
-            _refuse(f"{regex!r} is not a regular expression: {error}", fix="correct it")
+            refuse(f"{regex!r} is not a regular expression: {error}", fix="correct it")
         if groups != 1:
-            _refuse(
+            refuse(
                 f"{regex!r} has {groups or 'no'} groups, not one",
                 fix="put the number, and only it, in parentheses; (?:...) groups without capturing",
             )
         return regex
 
 
-class Condition(_Section):
+class Condition(Section):
     """One condition of the gate."""
 
     metric: str
@@ -208,7 +201,7 @@ class Condition(_Section):
     """How much better than the model in service (the champion) it must be. Absent: not compared."""
 
 
-class ContentTypes(_Section):
+class ContentTypes(Section):
     """What the model takes and gives."""
 
     input: ContentType = "text/csv"
@@ -217,7 +210,7 @@ class ContentTypes(_Section):
     """The content type of a prediction."""
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """What to train, on which data, and how good it must be to go into service."""
 
     # For editors; `_metrics_are_distinct` says it of the document itself.
@@ -233,7 +226,7 @@ class Recipe(_Section):
     """The folder of training_code/ that holds the scripts. Absent: the image's own algorithm trains and serves."""
     entry_points: EntryPoints = EntryPoints()
     """The scripts."""
-    hyperparameters: Annotated[dict[str, Any], Field(validate_default=True)] = {}
+    hyperparameters: dict[str, Any] = Field(default={}, validate_default=True)
     """The training script's arguments, or the algorithm's own."""
     data: Data
     """What to train on."""
@@ -241,13 +234,15 @@ class Recipe(_Section):
     """The machines."""
     limits: Limits = Limits()
     """The ceilings of time."""
-    metrics: Annotated[list[Metric], Field(max_length=40, validate_default=True)] = []
+    metrics: list[Metric] = Field(default=[], max_length=40, validate_default=True)
     """What SageMaker reads from the training's log. An algorithm has its own (validation:auc), and takes no others."""
     # An empty gate would ship any model.
     gate: Annotated[list[Condition], Field(min_length=1)]
     """What must hold for the model to go into service: all of it."""
     content_types: ContentTypes = ContentTypes()
     """What the model takes and gives."""
+    release: Release = Release()
+    """How a model that passed the gate goes into service."""
 
     @property
     def code_folder(self) -> str:
@@ -264,7 +259,7 @@ class Recipe(_Section):
     @classmethod
     def _image_has_a_version(cls, image: str) -> str:
         if "/" not in image and not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9._-]+", image):
-            _refuse(
+            refuse(
                 f"{image!r} is not framework:version",
                 fix="write for example scikit-learn:1.4-2, or the full URI of an image",
             )
@@ -275,7 +270,7 @@ class Recipe(_Section):
     def _source_or_algorithm(cls, source: str | None, info: ValidationInfo) -> str | None:
         image = info.data.get("image", "")
         if source is None and image and not has_algorithm(image):
-            _refuse(
+            refuse(
                 f"it is required: the image {image} has no algorithm of its own",
                 fix="name a folder of training_code/, or use an image with one, xgboost:3.0-5",
             )
@@ -285,7 +280,7 @@ class Recipe(_Section):
     @classmethod
     def _scripts_have_a_source(cls, entry_points: EntryPoints, info: ValidationInfo) -> EntryPoints:
         if "source" in info.data and info.data["source"] is None and entry_points != EntryPoints():
-            _refuse("there is no source for these scripts", fix="add source, or take them out")
+            refuse("there is no source for these scripts", fix="add source, or take them out")
         return entry_points
 
     @field_validator("hyperparameters")
@@ -294,27 +289,27 @@ class Recipe(_Section):
         cls, hyperparameters: dict[str, Any], info: ValidationInfo
     ) -> dict[str, Any]:
         if _runs_algorithm(info) and (problem := hyperparameter_problem(hyperparameters)):
-            _refuse(problem, fix="correct it; docs/xgboost.md names them all")
+            refuse(problem, fix="correct it; docs/xgboost.md names them all")
         return hyperparameters
 
     @field_validator("hyperparameters")
     @classmethod
     def _hyperparameters_fit_sagemaker(cls, hyperparameters: dict[str, Any]) -> dict[str, Any]:
         if len(hyperparameters) > MAX_HYPERPARAMETERS:
-            _refuse(
+            refuse(
                 f"there are {len(hyperparameters)}; SageMaker takes {MAX_HYPERPARAMETERS}",
                 fix="take some out",
             )
         for name, value in hyperparameters.items():
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}", name):
-                _refuse(
+                refuse(
                     f"{name!r} is not a name for a hyperparameter",
                     fix="use letters, digits, '_', '-' and '.'",
                 )
             if name.startswith("sagemaker_"):
-                _refuse("names with sagemaker_ belong to script mode", at=f".{name}", fix="take it out")
+                refuse("names with sagemaker_ belong to script mode", at=f".{name}", fix="take it out")
             if value is None:
-                _refuse("it has no value", at=f".{name}", fix="give one or take it out")
+                refuse("it has no value", at=f".{name}", fix="give one or take it out")
             _refuse_unless_json(value, at=f".{name}")
         return hyperparameters
 
@@ -322,28 +317,28 @@ class Recipe(_Section):
     @classmethod
     def _metrics_are_distinct(cls, metrics: list[Metric], info: ValidationInfo) -> list[Metric]:
         if metrics and _runs_algorithm(info):
-            _refuse("SageMaker takes no metrics for its own algorithms, which have theirs", fix="take them out")
+            refuse("SageMaker takes no metrics for its own algorithms, which have theirs", fix="take them out")
         if not metrics and info.data.get("source") is not None:
-            _refuse("there is none", fix="give at least 1")
-        for index, name in _repeated(metric.name for metric in metrics):
-            _refuse(f"{name!r} is there twice", at=f"[{index}].name", fix="keep one")
+            refuse("there is none", fix="give at least 1")
+        for index, name in repeated(metric.name for metric in metrics):
+            refuse(f"{name!r} is there twice", at=f"[{index}].name", fix="keep one")
         return metrics
 
     @field_validator("gate")
     @classmethod
     def _gate_has_metrics(cls, gate: list[Condition], info: ValidationInfo) -> list[Condition]:
-        for index, name in _repeated(condition.metric for condition in gate):
-            _refuse(f"{name!r} has two conditions", at=f"[{index}].metric", fix="keep one")
+        for index, name in repeated(condition.metric for condition in gate):
+            refuse(f"{name!r} has two conditions", at=f"[{index}].metric", fix="keep one")
         if _runs_algorithm(info) and "hyperparameters" in info.data:
             for index, condition in enumerate(gate):
                 if problem := metric_problem(condition.metric, info.data["hyperparameters"]):
-                    _refuse(problem, at=f"[{index}].metric")
+                    refuse(problem, at=f"[{index}].metric")
         if "metrics" not in info.data or info.data.get("source") is None:
             return gate
         names = [metric.name for metric in info.data["metrics"]]
         for index, condition in enumerate(gate):
             if condition.metric not in names:
-                _refuse(
+                refuse(
                     f"{condition.metric!r} is not one of the metrics {', '.join(names)}",
                     at=f"[{index}].metric",
                     fix="add it under metrics with its regex",
@@ -355,29 +350,14 @@ def _runs_algorithm(info: ValidationInfo) -> bool:
     return "source" in info.data and info.data["source"] is None
 
 
-def _refuse(message: str, *, at: str = "", fix: str = "") -> NoReturn:
-    """Fail validation with a message of our own; `at` goes on from the field being validated."""
-    raise PydanticCustomError("rule", "{message}", {"message": message, "at": at, "fix": fix})
-
-
-def _repeated(names: Iterable[str]) -> list[tuple[int, str]]:
-    seen: set[str] = set()
-    repeated = []
-    for index, name in enumerate(names):
-        if name in seen:
-            repeated.append((index, name))
-        seen.add(name)
-    return repeated
-
-
 def _refuse_unless_json(value: object, *, at: str) -> None:
     """SageMaker takes strings; script mode writes and reads each of them as JSON."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        _refuse(f"{_shortened(value)} is not JSON", at=at, fix="give a finite number, a text, true or a list")
+        refuse(f"{_shortened(value)} is not JSON", at=at, fix="give a finite number, a text, true or a list")
     if len(text) > MAX_HYPERPARAMETER_CHARACTERS:
-        _refuse(
+        refuse(
             f"it has {len(text)} characters; SageMaker takes {MAX_HYPERPARAMETER_CHARACTERS}",
             at=at,
             fix="put it in a file of the source folder",

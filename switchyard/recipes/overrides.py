@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # What a run may change, beside its hyperparameters. The rest says what the model is, or how good it must be:
 # that is for the recipe alone.
-SETTABLE = (("instances",), ("limits",), ("data", "seed"), ("data", "split"))
+SETTABLE = (("instances",), ("limits",), ("data", "seed"), ("data", "split"), ("release",))
 _SHOWN_CHARACTERS = 200
 
 
@@ -33,8 +33,8 @@ def apply_set(recipe: Recipe, settings: Iterable[str]) -> dict[str, Any]:
     recipe
         The recipe to override; the result must still be a valid one.
     settings
-        `hyperparameters.*` (those that the recipe has), `instances.*`, `limits.*`, `data.seed` and
-        `data.split.*`, each with a value in YAML. Of two settings of one key the later one holds.
+        `hyperparameters.*` (those that the recipe has), `instances.*`, `limits.*`, `data.seed`,
+        `data.split.*` and `release.*`, each with a value in YAML. Of two settings of one key the later one holds.
 
     Returns
     -------
@@ -122,11 +122,27 @@ def _override(recipe: Recipe, settings: Iterable[_Setting]) -> dict[str, Any]:
             _check_type(value, recipe.hyperparameters[path[1]], setting)
         _put(overrides, path, value)
         given[".".join(path)] = setting
+    _check_approval(recipe, given, overrides)
     try:
-        Recipe.model_validate(_merged(recipe.model_dump(), overrides))
+        Recipe.model_validate(_merged(_base(recipe, overrides), overrides))
     except ValidationError as error:
         raise UsageError("\n".join(_messages(error, given))) from None
     return overrides
+
+
+def _base(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the overrides change: one of `increment` and `steps` replaces the recipe's, whichever that was."""
+    base = recipe.model_dump()
+    if {"increment", "steps"} & set(overrides.get("release", {})):
+        base["release"] |= {"increment": None, "steps": None}
+    return base
+
+
+def _check_approval(recipe: Recipe, given: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
+    """A run may ask for a person's approval, and not do without the one that the recipe asks for."""
+    asked = overrides.get("release", {}).get("approval", recipe.release.approval)
+    if recipe.release.approval == "manual" and asked != "manual":
+        raise UsageError(f"--set {given['release.approval']}: the recipe asks for manual approval; change it there")
 
 
 def _path_of(key: str, recipe: Recipe, setting: str) -> list[str]:
@@ -142,7 +158,7 @@ def _path_of(key: str, recipe: Recipe, setting: str) -> list[str]:
     section = section_at(sections)
     if section and name in section.model_fields:
         raise UsageError(f"--set {setting}: {key} is not for one run to change; change it in the recipe")
-    raise UsageError(f"--set {setting}: unknown key {key!r}; {suggest(key, keys, limit=30)}")
+    raise UsageError(f"--set {setting}: unknown key {key!r}; {suggest(key, keys, limit=50)}")
 
 
 def _leaves(path: Sequence[str]) -> list[str]:

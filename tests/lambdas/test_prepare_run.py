@@ -304,7 +304,7 @@ def test_spot_without_a_wait_waits_as_long_as_it_may_train(published: Any, prepa
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"gate": []}, r"overrides.gate is not known \(known: data, hyperparameters, instances, limits\)"),
+        ({"gate": []}, r"overrides.gate is not known \(known: data, hyperparameters, instances, limits, rel"),
         ({"instances": {"trainin": {}}}, r"overrides.instances.trainin is not known \(known: endpoint, proc"),
         (
             {"instances": {"training": {"size": 1}}},
@@ -340,6 +340,19 @@ def test_spot_without_a_wait_waits_as_long_as_it_may_train(published: Any, prepa
         ({"hyperparameters": {"alpha": float("inf")}}, "'alpha' is inf: expected finite numbers"),
         ({"hyperparameters": {"model": "x" * 2501}}, "'model' has 2503 characters"),
         ({"hyperparameters": ["alpha"]}, "overrides.hyperparameters is"),
+        ({"release": "canary"}, "overrides.release is 'canary': Input should be a valid dict"),
+        ({"release": {"strategi": "canary"}}, r"release.strategi is not known \(known: alarms, approval, bake_"),
+        (
+            {"release": {"strategy": "rolling"}},
+            "release.strategy is 'rolling': Input should be 'all-at-once', 'canary'",
+        ),
+        ({"release": {"increment": 0}}, "release.increment is 0: Input should be greater than or equal to 1"),
+        ({"release": {"steps": [50, 20, 100]}}, r"release.steps: the shares \[50, 20, 100\] must ascend, and end with"),
+        ({"release": {"steps": [50], "increment": 50}}, "release.steps: the shares"),
+        ({"release": {"steps": [100], "increment": 50}}, "release: increment and steps both say how traffic goes up"),
+        ({"release": {"bake_seconds": 7200}}, "release: patience_seconds 3600 is below bake_seconds 7200"),
+        ({"release": {"limits": {"latency": 1}}}, r"release.limits.latency is not known \(known: errors_4xx_percent"),
+        ({"release": {"limits": 1}}, "release.limits"),
     ],
 )
 def test_overrides_that_are_wrong_are_named(
@@ -347,6 +360,15 @@ def test_overrides_that_are_wrong_are_named(
 ) -> None:
     with pytest.raises(InvalidRun, match=said):
         prepare(overrides=overrides)
+
+
+def test_a_run_cannot_do_without_the_approval_that_its_recipe_asks_for(
+    published: Any, publish: Publish, prepare: Prepare
+) -> None:
+    publish(release={"approval": "manual"})
+    prepare(overrides={"release": {"strategy": "canary", "approval": "manual"}})
+    with pytest.raises(InvalidRun, match="recipe 'diabetes' asks for manual approval; change it there"):
+        prepare(overrides={"release": {"approval": "automatic"}})
 
 
 def test_a_recipe_without_data_needs_the_runs(published: Any, publish: Publish, prepare: Prepare) -> None:
