@@ -125,8 +125,8 @@ ADDITIONAL = {
         ),
         (
             "create_endpoint_config",
-            {"ProductionVariants": [ONE_VARIANT], "ShadowProductionVariants": [ONE_VARIANT]},
-            "ShadowProductionVariants",
+            {"ProductionVariants": [{**ONE_VARIANT, "ManagedInstanceScaling": {"Status": "ENABLED"}}]},
+            "ProductionVariants.ManagedInstanceScaling",
         ),
     ],
 )

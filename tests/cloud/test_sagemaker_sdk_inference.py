@@ -44,6 +44,7 @@ SERVE = """
     import numpy as np
     import sagemaker
     from sagemaker.async_inference import AsyncInferenceConfig, WaiterConfig
+    from sagemaker.model_monitor import DataCaptureConfig
     from sagemaker.deserializers import CSVDeserializer, JSONDeserializer, NumpyDeserializer
     from sagemaker.multidatamodel import MultiDataModel
     from sagemaker.pipeline import PipelineModel
@@ -66,7 +67,12 @@ SERVE = """
     def wait_for(state, name):  # the SDK's own wait looks only every 30 seconds
         session.sagemaker_client.get_waiter(state).wait(EndpointName=name)
 
-    predictor = estimator.deploy(initial_instance_count=1, instance_type="ml.m5.large", wait=False)
+    capture = DataCaptureConfig(
+        enable_capture=True, sampling_percentage=100, destination_s3_uri=f"s3://{bucket}/served/captured"
+    )
+    predictor = estimator.deploy(
+        initial_instance_count=1, instance_type="ml.m5.large", data_capture_config=capture, wait=False
+    )
     wait_for("endpoint_in_service", predictor.endpoint_name)
     result["default"] = predictor.predict(rows).tolist()
     predictor.serializer, predictor.deserializer = CSVSerializer(), CSVDeserializer()
@@ -75,11 +81,18 @@ SERVE = """
     result["json"] = predictor.predict(rows.tolist())
     predictor.serializer, predictor.deserializer = NumpySerializer(dtype="float32"), NumpyDeserializer()
     result["numpy"] = predictor.predict(rows).tolist()
+    state = session.sagemaker_client.describe_endpoint(EndpointName=predictor.endpoint_name)["DataCaptureConfig"]
+    result["capture"] = state["CaptureStatus"]
     predictor.delete_model()
     predictor.delete_endpoint()
     wait_for("endpoint_deleted", predictor.endpoint_name)
     names = [each["EndpointName"] for each in session.sagemaker_client.list_endpoints()["Endpoints"]]
     result["is deleted"] = predictor.endpoint_name not in names
+
+    files = session.list_s3_files(bucket, f"served/captured/{predictor.endpoint_name}/AllTraffic")
+    lines = [line for file in files for line in session.read_s3_file(bucket, file).splitlines()]
+    events = [json.loads(line)["captureData"] for line in lines]
+    result["captured"] = [[event["endpointInput"]["encoding"], event["endpointOutput"]["encoding"]] for event in events]
 
     batch = session.upload_data("batch.csv", bucket=bucket, key_prefix="served/batch")
     transformer = estimator.transformer(
@@ -210,6 +223,9 @@ def test_a_notebook_transforms_and_serves_in_every_way(cloud_of_aws_names: Local
     for way in ("default", "json", "numpy", "serverless", "async", "multi-model"):
         assert result[way] == expected, way
     assert result["is deleted"]
+    assert result["capture"] == "Started"
+    npy, csv, json = ["BASE64", "BASE64"], ["CSV", "CSV"], ["JSON", "JSON"]
+    assert result["captured"] == [npy, csv, json, npy]
     assert result["transform"] == [["a", 3], ["b", 7]]
     assert result["listed"] == ["one/model.tar.gz"]
     assert result["pipeline"] == [3, 7]

@@ -28,6 +28,7 @@ from switchyard.cloud.sagemaker.errors import (
     ValidationError,
 )
 from switchyard.cloud.sagemaker.experiments import Experiments
+from switchyard.cloud.sagemaker.fleets import definitions
 from switchyard.cloud.sagemaker.handlers import Handler
 from switchyard.cloud.sagemaker.jobs import Job
 from switchyard.cloud.sagemaker.listing import Listing
@@ -37,7 +38,7 @@ from switchyard.cloud.sagemaker.not_run import refuse_not_run
 from switchyard.cloud.sagemaker.packages import with_package_contents
 from switchyard.cloud.sagemaker.processing import ProcessingJob
 from switchyard.cloud.sagemaker.quotas import Quotas, endpoint_instances, job_instances
-from switchyard.cloud.sagemaker.resources import EndpointConfig, Model, StoredResource
+from switchyard.cloud.sagemaker.resources import EndpointConfig, Model, StoredResource, check_models
 from switchyard.cloud.sagemaker.search import Searched
 from switchyard.cloud.sagemaker.store import Store
 from switchyard.cloud.sagemaker.tags import add_tags, tag_list
@@ -324,8 +325,8 @@ class SageMaker:
         name, listing = f"{kind.kind}Name", Listing(listed_as)
 
         def create(request: dict[str, Any]) -> dict[str, Any]:
-            for variant in request.get("ProductionVariants", []):
-                self.describe_model(variant["ModelName"])
+            if kind is EndpointConfig:
+                check_models(request, self.describe_model)
             made = kind(request)
             store.add(made)
             return {f"{kind.kind}Arn": made.arn}
@@ -354,7 +355,7 @@ class SageMaker:
 
     def _update_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self.endpoint(request["EndpointName"])
-        wanted = self.describe_endpoint_config(request["EndpointConfigName"])["ProductionVariants"]
+        wanted = definitions(self.describe_endpoint_config(request["EndpointConfigName"]))
         left_out = {each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties") or []}
         retained = {"DesiredWeight", "DesiredInstanceCount"} - left_out
         # The old servers go on until the new ones serve, so there is to be room for both.

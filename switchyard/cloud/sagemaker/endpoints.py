@@ -16,7 +16,7 @@ from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.deployments import Deployment, Plan, make_plan, variant_status
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
-from switchyard.cloud.sagemaker.fleets import Fleet, ping_failure
+from switchyard.cloud.sagemaker.fleets import Choice, Fleet, definitions, ping_failure
 from switchyard.cloud.sagemaker.images import UnknownImageError
 from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import ModelServerError
@@ -60,7 +60,7 @@ class Endpoint:
         configured = self._config(self.config_name)
         self.deployment_config: dict[str, Any] | None = request.get("DeploymentConfig")
         make_plan(self.deployment_config, configured["ProductionVariants"])
-        self._definitions: list[dict[str, Any]] = configured["ProductionVariants"]
+        self._definitions = definitions(configured)
         self.async_config: dict[str, Any] | None = configured.get("AsyncInferenceConfig")
         self.deployed_at = self.created  # when its last deployment began
         self.is_confirmed = False  # whether who deployed it has seen it serve
@@ -131,7 +131,7 @@ class Endpoint:
         with self._lock:
             if self.status in BUSY:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
-            variants = {variant.name: variant for variant in self.variants()}
+            variants = {variant.name: variant for variant in self._all_variants()}
             unknown = [each["VariantName"] for each in desired if each["VariantName"] not in variants]
             if unknown:
                 raise ValidationError(
@@ -202,7 +202,7 @@ class Endpoint:
         """Return whether the endpoint has come to rest, after waiting at most `timeout` seconds."""
         return self._settled.wait(timeout)
 
-    def choose(self, target_variant: str | None) -> Variant:
+    def choose(self, target_variant: str | None) -> Choice:
         """Pick the variant that answers a request, by the weights, and count the request in.
 
         Raises
@@ -218,14 +218,13 @@ class Endpoint:
                 raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
             for fleet in fleets:
                 if (chosen := fleet.choose(target_variant)) is not None:
-                    chosen.enter()
                     return chosen
         raise ValidationError(f"Variant {target_variant} not found for Endpoint {self.name}.")
 
     def wanted(self) -> list[dict[str, Any]]:
-        """Return the production variants that it needs instances for, as their definitions have them."""
-        pending = self._pending.config["ProductionVariants"] if self._pending is not None else []
-        serving = [{**variant.definition, "InitialInstanceCount": variant.count} for variant in self.variants()]
+        """Return the variants that it needs instances for, as their definitions have them."""
+        pending = [] if self._pending is None else definitions(self._pending.config)
+        serving = [{**variant.definition, "InitialInstanceCount": variant.count} for variant in self._all_variants()]
         return [*serving, *pending] or self._definitions
 
     @property
@@ -248,11 +247,13 @@ class Endpoint:
 
     def describe(self) -> dict[str, Any]:
         """Answer DescribeEndpoint."""
+        fleet = self._fleet
         return {
             "EndpointName": self.name,
             "EndpointArn": self.arn,
             "EndpointConfigName": self.config_name,
-            "ProductionVariants": [variant.describe() for variant in self.variants()] or None,
+            **({} if fleet is None else fleet.describe()),
+            "DataCaptureConfig": None if fleet is None or fleet.capture is None else fleet.capture.describe(),
             "AsyncInferenceConfig": self.async_config,
             "EndpointStatus": self.status,
             "FailureReason": self.failure_reason,
@@ -271,6 +272,10 @@ class Endpoint:
             "LastModifiedTime": self.modified,
             "EndpointStatus": self.status,
         }
+
+    def _all_variants(self) -> list[Variant]:
+        with self._lock:
+            return [] if self._fleet is None else self._fleet.all()
 
     def _serving(self) -> list[Fleet]:
         """Return the fleets that have traffic now, the one whose turn it is first."""
@@ -292,10 +297,9 @@ class Endpoint:
                 status = variant_status("Creating", f"Launching {launching} instance(s).")
             else:
                 status = self._deployment.status
-            variants = [{**each.describe(), "VariantStatus": [status]} for each in self._pending.variants.values()]
             return {
                 "EndpointConfigName": self._pending.config_name,
-                "ProductionVariants": variants,
+                **self._pending.describe(status),
                 "StartTime": self.deployed_at,
             }
 
@@ -356,7 +360,7 @@ class Endpoint:
 
     def _change_weights(self) -> None:
         with self._lock:
-            for variant in self.variants():
+            for variant in self._all_variants():
                 variant.adjust()
             self._failure = None
             self._settle("InService")

@@ -48,6 +48,8 @@ class Question:
         Of a multi-container endpoint that is invoked directly: the container's host name.
     seconds : float
         How long each container may take.
+    inference_id : str, optional
+        What who asks calls the request; captured data has it.
     """
 
     body: bytes
@@ -55,6 +57,7 @@ class Question:
     target_model: str | None = None
     target_container: str | None = None
     seconds: float = LIMIT_SECONDS
+    inference_id: str | None = None
 
 
 @dataclass(frozen=True)

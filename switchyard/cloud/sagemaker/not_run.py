@@ -14,10 +14,9 @@ _NOT_RUN = {
     "CreateEndpointConfig": (
         "AsyncInferenceConfig.OutputConfig.NotificationConfig.IncludeInferenceResponseIn",
         "CrossRegionTrafficConfig",
-        "DataCaptureConfig.EnableCapture",
         "ExplainerConfig",
         "ProductionVariants.*.ManagedInstanceScaling",
-        "ShadowProductionVariants",
+        "ShadowProductionVariants.*.ManagedInstanceScaling",
     ),
     "UpdateEndpointWeightsAndCapacities": ("DesiredWeightsAndCapacities.*.ServerlessUpdateConfig",),
     "CreateTrainingJob": ("DebugRuleConfigurations", "ServerlessJobConfig"),

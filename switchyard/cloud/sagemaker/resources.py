@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from botocore import xform_name
 
 from switchyard.cloud.account import arn
-from switchyard.cloud.sagemaker.errors import ValidationError
+from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.tags import tags_of
 
@@ -59,7 +60,59 @@ class EndpointConfig(StoredResource):
             raise ValidationError("AsyncInferenceConfig and ServerlessConfig do not go together.")
         for variant in variants:
             _check_serverless(variant)
+        if shadows := request.get("ShadowProductionVariants"):
+            _check_shadows(variants, shadows, is_async=bool(request.get("AsyncInferenceConfig")))
+        if capture := request.get("DataCaptureConfig"):
+            _check_capture(capture, is_async=bool(request.get("AsyncInferenceConfig")))
         super().__init__(request)
+
+
+def check_models(request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> None:
+    """Refuse a configuration whose models are not there, or do not suit it.
+
+    Parameters
+    ----------
+    model : callable
+        Given a model's name, returns what DescribeModel says of it.
+
+    Raises
+    ------
+    ValidationError
+        The first thing that is wrong.
+    """
+    shadows = request.get("ShadowProductionVariants") or []
+    for variant in [*request["ProductionVariants"], *shadows]:
+        found = model(variant["ModelName"])
+        if shadows and (found.get("Containers") or found["PrimaryContainer"].get("Mode") == "MultiModel"):
+            raise ValidationError(
+                f"The model {variant['ModelName']} has several containers or serves many models: it does not go with "
+                "ShadowProductionVariants."
+            )
+
+
+def _check_shadows(variants: list[dict[str, Any]], shadows: list[dict[str, Any]], *, is_async: bool) -> None:
+    # Source: "Shadow tests", supported features (Amazon SageMaker Developer Guide).
+    if len(variants) != 1 or len(shadows) != 1:
+        raise ValidationError(
+            "With ShadowProductionVariants there is one variant in ProductionVariants and one in "
+            f"ShadowProductionVariants; these are {len(variants)} and {len(shadows)}."
+        )
+    if variants[0]["VariantName"] == shadows[0]["VariantName"]:
+        raise ValidationError(f"The production and the shadow variant have the same name, {shadows[0]['VariantName']}.")
+    if is_async or any(variant.get("ServerlessConfig") for variant in [*variants, *shadows]):
+        raise ValidationError(
+            "ShadowProductionVariants are for real-time inference on instances: they do not go with "
+            "AsyncInferenceConfig or ServerlessConfig."
+        )
+
+
+def _check_capture(config: dict[str, Any], *, is_async: bool) -> None:
+    if is_async and config.get("EnableCapture", True):
+        raise NotRunError("CreateEndpointConfig with DataCaptureConfig and AsyncInferenceConfig")
+    if not config["DestinationS3Uri"].startswith("s3://"):
+        raise ValidationError(
+            f"DestinationS3Uri is '{config['DestinationS3Uri']}'; it is of the form s3://bucket/prefix."
+        )
 
 
 def _check_serverless(variant: dict[str, Any]) -> None:

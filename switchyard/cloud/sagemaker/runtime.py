@@ -5,23 +5,28 @@ Source: InvokeEndpoint (Amazon SageMaker Runtime API Reference).
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import time
 from dataclasses import dataclass
 
 from switchyard.cloud import metrics
 from switchyard.cloud.account import ACCOUNT_ID
 from switchyard.cloud.sagemaker.api import SageMaker, error_body
+from switchyard.cloud.sagemaker.data_capture import DataCapture, Event
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import NotRunError, SageMakerError, ValidationError
 from switchyard.cloud.sagemaker.hosting import Question, Reply
 from switchyard.cloud.sagemaker.variants import Variant
 
+LOG = logging.getLogger(__name__)
 LARGEST_BODY = 6 * 1024 * 1024
 LONGEST_ORIGINAL_MESSAGE = 2048
 _HEADER = "x-amzn-sagemaker-"
 CUSTOM_ATTRIBUTES = f"{_HEADER}custom-attributes"
 # They ask for another component, a session or an explanation; here nothing would give any.
+_copies: set[asyncio.Task[None]] = set()
 _NOT_RUN = ("enable-explanations", "inference-component", "session-id")
 
 
@@ -53,7 +58,11 @@ async def invoke(service: SageMaker, endpoint_name: str, headers: dict[str, str]
     if attributes := headers.get(CUSTOM_ATTRIBUTES):
         passed[CUSTOM_ATTRIBUTES] = attributes
     question = Question(
-        body, passed, headers.get(f"{_HEADER}target-model"), headers.get(f"{_HEADER}target-container-hostname")
+        body,
+        passed,
+        headers.get(f"{_HEADER}target-model"),
+        headers.get(f"{_HEADER}target-container-hostname"),
+        inference_id=headers.get(f"{_HEADER}inference-id"),
     )
     try:
         if len(body) > LARGEST_BODY:
@@ -91,7 +100,9 @@ def find(service: SageMaker, endpoint_name: str) -> Endpoint:
 async def ask(
     endpoint: Endpoint, question: Question, target_variant: str | None, began: float
 ) -> tuple[Variant, Reply]:
-    """Put a question to the variant that is asked for, or that the weights choose, and measure it.
+    """Put a question to the variant that is asked for, or that the weights choose; measure and capture it.
+
+    A shadow variant may get a copy; nobody waits for it.
 
     Raises
     ------
@@ -99,16 +110,42 @@ async def ask(
         None can answer it.
     """
     try:
-        variant = endpoint.choose(target_variant)
-        asked = time.perf_counter()
-        try:
-            reply = await variant.ask(question)
-        finally:
-            variant.leave()
+        variant, shadow, capture = endpoint.choose(target_variant)
+        event = None
+        if capture is not None:
+            event = capture.sample(question.inference_id, question.headers.get(CUSTOM_ATTRIBUTES))
+        if shadow is not None:
+            copy = asyncio.get_running_loop().create_task(_ask_shadow(shadow, question, began, capture, event))
+            _copies.add(copy)
+            copy.add_done_callback(_copies.discard)
+        reply = await _ask_variant(variant, question, began, capture, event)
     except ValidationError as error:
         raise EndpointRequestError(error.message) from None
-    _record(variant, reply, model_seconds=time.perf_counter() - asked, overhead_seconds=asked - began)
     return variant, reply
+
+
+async def _ask_shadow(
+    shadow: Variant, question: Question, began: float, capture: DataCapture | None, event: Event | None
+) -> None:
+    try:
+        await _ask_variant(shadow, question, began, capture, event)
+    except Exception as error:
+        LOG.info("the shadow variant %s: %s", shadow.name, error)
+
+
+async def _ask_variant(
+    variant: Variant, question: Question, began: float, capture: DataCapture | None, event: Event | None
+) -> Reply:
+    asked = time.perf_counter()
+    try:
+        reply = await variant.ask(question)
+    finally:
+        variant.leave()
+    _record(variant, reply, model_seconds=time.perf_counter() - asked, overhead_seconds=asked - began)
+    if capture is not None and event is not None and reply.status < 300:
+        content_type = question.headers.get("Content-Type", "")
+        capture.take(variant.name, event, (question.body, content_type), (reply.body, reply.content_type))
+    return reply
 
 
 def model_error_message(endpoint_name: str, reply: Reply) -> str:

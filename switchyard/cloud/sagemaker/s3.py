@@ -188,8 +188,13 @@ def upload_file(client: Any, path: Path, uri: str) -> None:
         raise TransferError(_reason(error, uri)) from error
 
 
-def put_object(client: Any, uri: str, body: bytes, content_type: str) -> None:
+def put_object(client: Any, uri: str, body: bytes, content_type: str, kms_key_id: str | None = None) -> None:
     """Write a small object.
+
+    Parameters
+    ----------
+    kms_key_id : str, optional
+        The key that S3 is told to encrypt it with.
 
     Raises
     ------
@@ -197,8 +202,9 @@ def put_object(client: Any, uri: str, body: bytes, content_type: str) -> None:
         The bucket is not there, or access is denied.
     """
     bucket, key = split_uri(uri)
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
     try:
-        client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+        client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, **encryption)
     except ClientError as error:
         raise TransferError(_reason(error, uri)) from error
 

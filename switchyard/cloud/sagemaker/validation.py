@@ -24,7 +24,7 @@ _NEEDED = {
         "PrimaryContainer?.Image|ModelPackageName",
         "Containers?.*.Image|ModelPackageName",
     ),
-    "CreateEndpointConfig": ("ProductionVariants.*.ModelName",),
+    "CreateEndpointConfig": ("ProductionVariants.*.ModelName", "ShadowProductionVariants?.*.ModelName"),
 }
 
 

@@ -23,6 +23,8 @@ from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import HEALTH_CHECK_SECONDS, ModelServerError
 
 DRAIN_SECONDS = 60.0
+# Copies of requests that a shadow variant has under way; beyond, it gets none, so that a slow one does no harm.
+MOST_COPIES = 64
 # AWS does not say after how long without a request a serverless endpoint has no container any more.
 IDLE_SECONDS = 300.0
 LEAST_IDLE_SECONDS = 1.0
@@ -84,6 +86,14 @@ class Variant:
         """Count a request in; raises ThrottlingError when there are too many."""
         with self._idle:
             self._under_way += 1
+
+    def enter_copy(self) -> bool:
+        """Count a copy of a request in, unless there are too many."""
+        with self._idle:
+            if self._under_way >= MOST_COPIES:
+                return False
+            self._under_way += 1
+            return True
 
     def leave(self) -> None:
         """Count a request out."""
