@@ -109,6 +109,7 @@ class Cloud:
         from switchyard.cloud import events, monitoring, states
         from switchyard.cloud.apigateway.http import ApiGateway
         from switchyard.cloud.archive import Archive
+        from switchyard.cloud.cloudformation import Stacks
         from switchyard.cloud.control import Control
         from switchyard.cloud.events.service import Events
         from switchyard.cloud.function_code import FunctionCode
@@ -136,16 +137,20 @@ class Cloud:
         )
         tracing.install(self._identity.authorizer)
         moto_fixes.on_execution_end(lambda execution: archive.keep(execution.exec_arn))
+        self._stacks = Stacks(self._identity, self._time_scale)
         self._control = Control(archive, self._identity.authorizer, self._faults)
         self._events = Events(self._identity, self._functions.policies.document, self._time_scale)
         self._invocations = Invocations(self._functions, self._identity, self._time_scale)
         config = uvicorn.Config(
             Router(
-                self._sagemaker,
-                Lambda(self._functions, self._invocations, FunctionCode(self._work / "functions"), self._identity),
-                self._control,
-                self._identity,
-                ApiGateway(self._gateway, self.endpoint_url),
+                sagemaker=self._sagemaker,
+                functions=Lambda(
+                    self._functions, self._invocations, FunctionCode(self._work / "functions"), self._identity
+                ),
+                control=self._control,
+                identity=self._identity,
+                apigateway=ApiGateway(self._gateway, self.endpoint_url),
+                stacks=self._stacks,
             ),
             lifespan="off",
             access_log=False,
@@ -199,11 +204,12 @@ class Cloud:
         TemplateError
             Something in the template is wrong.
         """
-        from switchyard.cloud import lambda_resources, monitoring, stack
+        from switchyard.cloud import cloudformation, lambda_resources, monitoring, stack
 
         self._rooms.append(self._events.creators(name))
         self._rooms.append(monitoring.creators(self._cloudwatch, name))
         self._rooms.append(lambda_resources.creators(name, self._functions, self._invocations))
+        self._rooms.append(cloudformation.creators(name, self._identity.client))
         self._control.stack = stack.create(
             name,
             template,
@@ -213,6 +219,7 @@ class Cloud:
             cache=self._home / "cache",
             rooms=self._rooms,
         )
+        self._stacks.adopt(cloudformation.record_of(self._control.stack, template), template.resolve().parent)
         functions = [made for made in self._control.stack.resources if made.type == "AWS::Lambda::Function"]
         self._faults.know_functions({made.logical_id: made.physical_id for made in functions})
         self._functions.prepare()

@@ -28,9 +28,16 @@ class Scope:
         The whole template, for its Mappings and Conditions.
     parameters : dict
         Parameters and pseudo parameters by name.
+    imported : callable, optional
+        Gives what other stacks export, by name; a LookupError is told as it is worded.
     """
 
-    def __init__(self, template: dict[str, Any], parameters: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        template: dict[str, Any],
+        parameters: dict[str, Any],
+        imported: Callable[[str], str] | None = None,
+    ) -> None:
         self._mappings: dict[str, Any] = template.get("Mappings", {})
         self._conditions: dict[str, Any] = template.get("Conditions", {})
         self._under_evaluation: list[str] = []
@@ -56,6 +63,8 @@ class Scope:
             "Fn::Not": lambda given: not self.resolve(given[0]),
             "Condition": self.condition,
         }
+        if imported is not None:
+            self._functions["Fn::ImportValue"] = lambda given: imported(str(self.resolve(given)))
 
     def add(self, logical_id: str, reference: str, attribute: Callable[[str], Any]) -> None:
         """Make a created resource known to ``Ref`` and ``Fn::GetAtt``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from switchyard.cloud.account import ACCOUNT_ID, REGION
 from switchyard.cloud.functions import Function, Functions
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.intrinsics import TemplateError
+from switchyard.cloud.properties import bucket_attributes, configure_bucket, in_camel_case, substituted
 from switchyard.cloud.resource import Created, Creator, Creators, UnsupportedTypeError, generated_name, no_attributes
 from switchyard.cloud.template import LOCAL_BUCKET
 
@@ -121,22 +121,8 @@ class Provisioner:
         name = properties.get("BucketName") or self._generated(logical_id).lower()[-63:]
         s3 = self._identity.client("s3")
         s3.create_bucket(Bucket=name)
-        if "VersioningConfiguration" in properties:
-            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
-        if "PublicAccessBlockConfiguration" in properties:
-            s3.put_public_access_block(
-                Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
-            )
-        if "BucketEncryption" in properties:
-            s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(properties))
-        if "NotificationConfiguration" in properties:
-            s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=_notifications(properties))
-        attributes = {
-            "Arn": f"arn:aws:s3:::{name}",
-            "DomainName": f"{name}.s3.amazonaws.com",
-            "RegionalDomainName": f"{name}.s3.{REGION}.amazonaws.com",
-        }
-        return Created(name, attributes.__getitem__)
+        configure_bucket(s3, name, properties)
+        return Created(name, bucket_attributes(name).__getitem__)
 
     def _bucket_policy(self, logical_id: str, properties: dict[str, Any]) -> Created:
         bucket: str = properties["Bucket"]
@@ -162,8 +148,8 @@ class Provisioner:
             roleArn=properties["RoleArn"],
             type=properties.get("StateMachineType", "STANDARD"),
             tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])],
-            loggingConfiguration=_in_camel_case(properties.get("LoggingConfiguration", {"Level": "OFF"})),
-            tracingConfiguration=_in_camel_case(properties.get("TracingConfiguration", {"Enabled": False})),
+            loggingConfiguration=in_camel_case(properties.get("LoggingConfiguration", {"Level": "OFF"})),
+            tracingConfiguration=in_camel_case(properties.get("TracingConfiguration", {"Enabled": False})),
         )
         created: str = answer["stateMachineArn"]
         return Created(created, {"Arn": created, "Name": name}.__getitem__)
@@ -207,52 +193,16 @@ def _definition(logical_id: str, properties: dict[str, Any]) -> str:
             text = path.read_text()
         except OSError as error:
             raise TemplateError(f"{logical_id}: the definition {path} cannot be read: {error.strerror}") from None
-    substitutions = properties.get("DefinitionSubstitutions", {})
-
-    def replace(match: re.Match[str]) -> str:
-        if match.group(1) not in substitutions:
-            raise TemplateError(f"{logical_id}: the definition's ${{{match.group(1)}}} has no DefinitionSubstitution")
-        return json.dumps(str(substitutions[match.group(1)]))[1:-1]
-
-    return re.sub(r"\$\{([^}]+)\}", replace, text)
+    try:
+        return substituted(text, properties.get("DefinitionSubstitutions", {}))
+    except TemplateError as error:
+        raise TemplateError(f"{logical_id}: {error}") from None
 
 
 def _local_path(logical_id: str, location: dict[str, Any], bucket: str, key: str) -> Path:
     if location.get(bucket) != LOCAL_BUCKET:
         raise TemplateError(f"{logical_id}: only code and definitions on this machine can be loaded, not {location}")
     return Path(location[key])
-
-
-def _in_camel_case(value: Any) -> Any:
-    """Return a property as the API takes it, whose members begin with small letters."""
-    if isinstance(value, dict):
-        return {name[:1].lower() + name[1:]: _in_camel_case(inner) for name, inner in value.items()}
-    return [_in_camel_case(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _encryption(properties: dict[str, Any]) -> dict[str, Any]:
-    rules = []
-    for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]:
-        default = rule.get("ServerSideEncryptionByDefault", {})
-        rules.append({"ApplyServerSideEncryptionByDefault": default})
-    return {"Rules": rules}
-
-
-def _notifications(properties: dict[str, Any]) -> dict[str, Any]:
-    given = properties["NotificationConfiguration"]
-    told: dict[str, Any] = {}
-    if str(given.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", False)).lower() == "true":
-        told["EventBridgeConfiguration"] = {}
-    for kind, member in (("Lambda", "Function"), ("Queue", "Queue"), ("Topic", "Topic")):
-        for each in given.get(f"{kind}Configurations", []):
-            named = "LambdaFunctionArn" if kind == "Lambda" else f"{kind}Arn"
-            entry = {named: each[member], "Events": [each["Event"]]}
-            if "Filter" in each:
-                entry["Filter"] = {"Key": {"FilterRules": each["Filter"]["S3Key"]["Rules"]}}
-            told.setdefault(
-                f"{kind}FunctionConfigurations" if kind == "Lambda" else f"{kind}Configurations", []
-            ).append(entry)
-    return told
 
 
 def _moto_model(kind: str) -> Any:

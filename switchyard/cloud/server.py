@@ -1,6 +1,6 @@
 """The one port: every AWS request routed by what it says of itself.
 
-SageMaker, Lambda and the loaded stack are answered here; everything else by moto.
+SageMaker, Lambda and CloudFormation are answered here; everything else by moto.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from switchyard.cloud import cloudformation, lambda_api
 from switchyard.cloud.apigateway.http import ApiGateway
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
+from switchyard.cloud.cloudformation import Stacks
 from switchyard.cloud.control import Control
 from switchyard.cloud.https.names import is_aws_host
 from switchyard.cloud.iam.requests import Request
@@ -53,11 +54,13 @@ class Router:
 
     def __init__(
         self,
+        *,
         sagemaker: SageMaker,
         functions: Lambda,
         control: Control,
         identity: Identity,
         apigateway: ApiGateway,
+        stacks: Stacks,
     ) -> None:
         self._apigateway = apigateway
         self._sagemaker = sagemaker
@@ -67,10 +70,8 @@ class Router:
         self._async_invocations = AsyncInvocations(sagemaker, identity)
         self._workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="request")
         self._moto = _moto()
-        self._by_service = {
-            "application-autoscaling": self._answer_autoscaling,
-            "cloudformation": self._answer_cloudformation,
-        }
+        self._stacks = stacks
+        self._by_service = {"application-autoscaling": self._answer_autoscaling}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,6 +108,8 @@ class Router:
             await respond(send, reply.status, reply.body, reply.headers)
         elif _is_sagemaker(headers) or request.service.startswith("sagemaker"):
             await self._answer_sagemaker(request, receive, send)
+        elif request.service == "cloudformation":
+            await self._answer_cloudformation(request, receive, send)
         else:
             await self._by_service.get(request.service, self._moto)(scope, receive, send)
 
@@ -146,13 +149,14 @@ class Router:
             return
         await self._moto(scope, _replay(body), send)
 
-    async def _answer_cloudformation(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_cloudformation(self, request: Request, receive: Receive, send: Send) -> None:
         body = await read_body(receive)
-        answered = cloudformation.answer(self._control.stack, body)
-        if answered is None:
-            await self._moto(scope, _replay(body), send)
-            return
-        await respond(send, answered[0], answered[1], {"content-type": "text/xml"})
+        patience = WAITERS_PATIENCE_SECONDS if _is_waiter(request.headers) else 0
+        access_key, _ = request.credential
+        status, answer = await self._in_thread(
+            partial(cloudformation.answer, self._stacks, body, access_key, patience=patience)
+        )
+        await respond(send, status, answer, {"content-type": "text/xml"})
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import graphlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,21 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of a stack."""
+    """One resource of a stack.
+
+    Parameters
+    ----------
+    properties : dict
+        Resolved, as it was created.
+    attribute : callable
+        What ``Fn::GetAtt`` gives for an attribute's name.
+    """
 
     logical_id: str
     physical_id: str
     type: str
+    properties: dict[str, Any]
+    attribute: Callable[[str], Any]
 
 
 @dataclass
@@ -40,6 +50,8 @@ class Stack:
         The template's outputs, resolved.
     unsupported : list of str
         Resources that the template has and this cloud does not.
+    template : dict
+        What it was made from, transformed.
     """
 
     name: str
@@ -48,6 +60,7 @@ class Stack:
     resources: list[Resource] = field(default_factory=list)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     unsupported: list[str] = field(default_factory=list)
+    template: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -85,10 +98,10 @@ def create(
     """
     template = load(path, given, cache)
     parameters = _parameters(template, given, path)
-    stack = Stack(name, parameters, datetime.datetime.now(tz=datetime.UTC))
+    stack = Stack(name, parameters, datetime.datetime.now(tz=datetime.UTC), template=template)
     scope = Scope(template, {**parameters, **_pseudo_parameters(stack)})
     provisioner = Provisioner(name, identity, functions, rooms)
-    for logical_id in _in_order(template, path):
+    for logical_id in in_order(template, str(path)):
         resource = template["Resources"][logical_id]
         if "Condition" in resource and not scope.condition(resource["Condition"]):
             continue
@@ -119,7 +132,7 @@ def _create_one(
         message = str(error)
         raise TemplateError(message if logical_id in message else f"{logical_id}: {message}") from None
     scope.add(logical_id, created.physical_id, created.attribute)
-    stack.resources.append(Resource(logical_id, created.physical_id, kind))
+    stack.resources.append(Resource(logical_id, created.physical_id, kind, properties, created.attribute))
 
 
 def _parameters(template: dict[str, Any], given: dict[str, str], path: Path) -> dict[str, str]:
@@ -148,7 +161,19 @@ def _pseudo_parameters(stack: Stack) -> dict[str, Any]:
     }
 
 
-def _in_order(template: dict[str, Any], path: Path) -> list[str]:
+def in_order(template: dict[str, Any], place: str) -> list[str]:
+    """Return the resources' logical ids, each after those that it depends on.
+
+    Parameters
+    ----------
+    place : str
+        What messages begin with: where the template comes from.
+
+    Raises
+    ------
+    TemplateError
+        One depends on nothing that is there, or on itself.
+    """
     resources = template["Resources"]
     graph = {}
     for logical_id, resource in resources.items():
@@ -158,10 +183,10 @@ def _in_order(template: dict[str, Any], path: Path) -> list[str]:
         graph[logical_id] = found & set(resources)
         missing = set(named) - set(resources)
         if missing:
-            raise TemplateError(f"{path}: {logical_id} depends on {sorted(missing)[0]}, which is not in the template")
+            raise TemplateError(f"{place}: {logical_id} depends on {sorted(missing)[0]}, which is not in the template")
     try:
         return list(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:
         raise TemplateError(
-            f"{path}: resources refer to each other in a circle: {' -> '.join(error.args[1])}"
+            f"{place}: resources refer to each other in a circle: {' -> '.join(error.args[1])}"
         ) from None

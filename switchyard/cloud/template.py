@@ -59,7 +59,9 @@ def load(path: Path, parameters: dict[str, str], cache: Path) -> dict[str, Any]:
     if kept.is_file():
         cached: dict[str, Any] = json.loads(kept.read_text())
         return cached
-    template = _transform(_parse(text, path), path, parameters)
+    template = parse(text, str(path))
+    keep_local_paths(template, path.resolve().parent)
+    template = transform(template, str(path), parameters)
     cache.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".partial")
     partial.write_text(json.dumps(template))
@@ -67,22 +69,34 @@ def load(path: Path, parameters: dict[str, str], cache: Path) -> dict[str, Any]:
     return template
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+def parse(text: str, place: str) -> dict[str, Any]:
+    """Read a template's text, in YAML or JSON.
+
+    Parameters
+    ----------
+    place : str
+        What messages begin with: where the text comes from.
+
+    Raises
+    ------
+    TemplateError
+        It is no YAML, or has no resources with types.
+    """
     import yaml
     from samtranslator.yaml_helper import yaml_parse
 
     try:
         template = yaml_parse(text)
     except yaml.YAMLError as error:
-        raise TemplateError(f"{path}: the template is not valid YAML: {error}") from None
+        raise TemplateError(f"{place}: the template is not valid YAML: {error}") from None
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        raise TemplateError(f"{path}: the template has no Resources")
+        raise TemplateError(f"{place}: the template has no Resources")
     for logical_id, resource in template["Resources"].items():
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
-            raise TemplateError(f"{path}: the resource {logical_id} has no Type")
-        _check_mapping(resource, "Properties", f"{path}: {logical_id} ({resource['Type']})")
+            raise TemplateError(f"{place}: the resource {logical_id} has no Type")
+        _check_mapping(resource, "Properties", f"{place}: {logical_id} ({resource['Type']})")
     for section in ("Globals", "Parameters", "Mappings", "Conditions", "Outputs"):
-        _check_mapping(template, section, str(path))
+        _check_mapping(template, section, place)
     return template
 
 
@@ -93,8 +107,21 @@ def _check_mapping(owner: dict[str, Any], key: str, place: str) -> None:
         raise TemplateError(f"{place}: {key} is not a mapping of names to values")
 
 
-def _transform(template: dict[str, Any], path: Path, parameters: dict[str, str]) -> dict[str, Any]:
-    _keep_local_paths(template, path.resolve().parent)
+def transform(template: dict[str, Any], place: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Apply the SAM transform, if the template asks for it.
+
+    Parameters
+    ----------
+    place : str
+        What messages begin with: where the template comes from.
+    parameters : dict
+        Values for its parameters; the others have their defaults.
+
+    Raises
+    ------
+    TemplateError
+        SAM refuses it.
+    """
     if "AWS::Serverless-2016-10-31" not in json.dumps(template.get("Transform", [])):
         return template
     from samtranslator.model.exceptions import InvalidDocumentException
@@ -112,11 +139,11 @@ def _transform(template: dict[str, Any], path: Path, parameters: dict[str, str])
         transformed: dict[str, Any] = translator.translate(template, _with_defaults(template, parameters))
     except InvalidDocumentException as error:
         reasons = "; ".join(cause.message for cause in error.causes) or error.message
-        raise TemplateError(f"{path}: SAM refuses the template: {reasons}") from None
+        raise TemplateError(f"{place}: SAM refuses the template: {reasons}") from None
     return transformed
 
 
-def _with_defaults(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
+def _with_defaults(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     defaults = {
         name: parameter["Default"]
         for name, parameter in template.get("Parameters", {}).items()
@@ -125,7 +152,14 @@ def _with_defaults(template: dict[str, Any], parameters: dict[str, str]) -> dict
     return {**defaults, **parameters}
 
 
-def _keep_local_paths(template: dict[str, Any], folder: Path) -> None:
+def keep_local_paths(template: dict[str, Any], folder: Path) -> None:
+    """Let what names a local file name it in LOCAL_BUCKET: the transform wants uploads.
+
+    Parameters
+    ----------
+    folder : Path
+        Where relative paths begin.
+    """
     for kind, section in template.get("Globals", {}).items():
         _keep(f"AWS::Serverless::{kind}", section, folder)
     for resource in template["Resources"].values():

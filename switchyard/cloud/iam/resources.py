@@ -18,6 +18,7 @@ Finder = Callable[[str, Parameters], "list[str]"]
 # Operations for which the reference names no resource: their resource is "*".
 _WITHOUT_RESOURCE = {
     "cloudwatch": r"PutMetricData|GetMetric\w+|ListMetrics|ListDashboards|DescribeAlarmsForMetric|GetInsightRule\w+",
+    "cloudformation": r"ListStacks|ListExports|ListImports|ValidateTemplate|GetTemplateSummary|DescribeStacks",
     "dynamodb": r"List(?!Tags).*|Describe(Limits|Endpoints)",
     "ecr": r"GetAuthorizationToken|DescribeRegistry|\w*PullThroughCacheRules?",
     "events": r"List(EventBuses|Rules|RuleNamesByTarget|Archives|Connections|ApiDestinations)|TestEventPattern",
@@ -42,6 +43,7 @@ _BY_MEMBER: dict[str, tuple[tuple[str, str], ...]] = {
         ("DashboardNames", f"arn:{PARTITION}:cloudwatch::{ACCOUNT_ID}:dashboard/{{}}"),
         ("ResourceARN", "{}"),
     ),
+    "cloudformation": (("StackName", "stack/{}/*"),),
     "dynamodb": (("ResourceArn", "{}"), ("TableName", "table/{}"), ("RequestItems", "table/{}")),
     "ecr": (("resourceArn", "{}"), ("repositoryName", "repository/{}"), ("repositoryNames", "repository/{}")),
     "iam": (
