@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ def suggest(name: str, known: Iterable[str], *, limit: int = 12) -> str:
     >>> suggest("zzz", ["housing", "diabetes"])
     'known: diabetes, housing'
     """
-    names = sorted(known)
+    return _suggested(name, tuple(sorted(known)), limit)
+
+
+@cache
+def _suggested(name: str, names: tuple[str, ...], limit: int) -> str:
     if near := get_close_matches(name, names, n=2, cutoff=0.6):
         return f"did you mean {' or '.join(map(repr, near))}?"
     if not names:

@@ -11,6 +11,7 @@ import json
 import re
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from switchyard.checks.choices import decide
@@ -96,6 +97,8 @@ class Flow:
     # The names of all members that any path goes through; None when it cannot be known.
     _read: frozenset[str] | None = None
     _writers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # What is wrong with each state's error names, which no data changes.
+    _error_names: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
 
     def follow(self, machine: dict[str, Any]) -> list[Finding]:
         """Follow all ways through a machine, from an input of which nothing is known."""
@@ -315,6 +318,13 @@ class Flow:
         self._check_error_names(state, scope)
 
     def _check_error_names(self, state: dict[str, Any], scope: Scope) -> None:
+        wrong = self._error_names.get(scope.place)
+        if wrong is None:
+            wrong = self._error_names[scope.place] = list(self._wrong_error_names(state))
+        for where, message, fix in wrong:
+            scope.tell(where, message, fix)
+
+    def _wrong_error_names(self, state: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         rules = [
             (f"{key}[{index}].ErrorEquals", rule)
             for key in ("Retry", "Catch")
@@ -329,7 +339,7 @@ class Flow:
         for where, rule in rules:
             for name in rule.get("ErrorEquals") or ():
                 if isinstance(name, str) and (wrong := unknown_error(name, raised, what)):
-                    scope.tell(where, *wrong)
+                    yield where, *wrong
 
     def raised_by(self, state: dict[str, Any]) -> Raised:
         """Name the errors that a state can raise, the states inside of it included."""
@@ -357,7 +367,7 @@ class Flow:
         integration = find_integration(resource)
         if not isinstance(integration, Integration):
             return ANYTHING
-        raised = raised_by_integration(integration)
+        raised = _raised_by_resource(resource)
         if integration.service == "lambda" and not integration.is_sdk:
             raised |= raised_by_function(contract.errors if contract else None)
         return raised
@@ -398,6 +408,12 @@ class Flow:
             if isinstance(catch, dict) and isinstance(catch.get("Next"), str):
                 yield catch["Next"], _expression(catch.get("Output"), _ERROR_OUTPUT)
         self._check_error_names(state, scope)
+
+
+@cache
+def _raised_by_resource(resource: str) -> Raised:
+    integration = find_integration(resource)
+    return raised_by_integration(integration) if isinstance(integration, Integration) else ANYTHING
 
 
 def _path_field(state: dict[str, Any], key: str, scope: Scope, data: Type) -> Type:

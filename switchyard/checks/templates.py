@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from switchyard.checks.findings import Finding, Findings, Trail
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _INTEGER = Number(is_integer=True)
 
 
+@cache
 def context_type(*, in_map: bool, has_token: bool, has_error: bool = False) -> Object:
     """Give the type of the context object, `$$`.
 
@@ -171,7 +173,7 @@ class Scope:
     def nearest_writers(self, text: str) -> str:
         """Say which states write something of nearly the same name, or the very same elsewhere."""
         name = text[2:].partition(".")[0].partition("[")[0] if text.startswith("$.") else ""
-        near = get_close_matches(name, self.writers, n=2, cutoff=0.6) if name else []
+        near = _near(name, tuple(self.writers)) if name else []
         return ", ".join(f"{' and '.join(map(repr, self.writers[one]))} write $.{one}" for one in near)
 
     def _fault(self, text: str, where: str, fault: Fault) -> None:
@@ -182,6 +184,11 @@ class Scope:
             self.tell(where, f"{text}: {fault.message}", fault.fix, is_note=True)
         else:
             self.tell(where, f"{text}: {fault.message}", fault.fix)
+
+
+@cache
+def _near(name: str, known: tuple[str, ...]) -> list[str]:
+    return get_close_matches(name, known, n=2, cutoff=0.6)
 
 
 def written(steps: Steps) -> str:
