@@ -41,7 +41,7 @@ class Mismatch:
     is_unread: bool = False
 
 
-def mismatches(given: Type, taken: Type, steps: Steps = ()) -> Iterator[Mismatch]:
+def mismatches(given: Type, taken: Type, steps: Steps = ()) -> list[Mismatch]:
     """Find where a value does not fit.
 
     A value of which little is known is given the benefit of the doubt.
@@ -56,94 +56,97 @@ def mismatches(given: Type, taken: Type, steps: Steps = ()) -> Iterator[Mismatch
         Where the value lies in the whole.
     """
     if isinstance(given, Unknown) or isinstance(taken, Unknown):
-        return
+        return []
     if isinstance(given, Union):
         # Null stands for "not set" in many contracts; each of the others has to fit.
-        seen: set[Mismatch] = set()
-        for option in given.options:
-            for mismatch in mismatches(option, taken, steps):
-                if mismatch not in seen:
-                    seen.add(mismatch)
-                    yield mismatch
-        return
+        found = [mismatch for option in given.options for mismatch in mismatches(option, taken, steps)]
+        return list(dict.fromkeys(found))
     if isinstance(taken, Union):
-        yield from _against_union(given, taken, steps)
-    elif type(given) is not type(taken):
-        yield Mismatch(steps, f"is {describe(given)}, where {describe_kind(taken)} is taken")
-    else:
-        yield from _same_kind(given, taken, steps)
+        return _against_union(given, taken, steps)
+    if type(given) is not type(taken):
+        return [Mismatch(steps, f"is {describe(given)}, where {describe_kind(taken)} is taken")]
+    return _same_kind(given, taken, steps)
 
 
-def _against_union(given: Type, taken: Union, steps: Steps) -> Iterator[Mismatch]:
-    found = [list(mismatches(given, option, steps)) for option in taken.options]
-    if not all(found):
-        return
-    same = [problems for problems, option in zip(found, taken.options, strict=True) if type(option) is type(given)]
-    if same:
+def _against_union(given: Type, taken: Union, steps: Steps) -> list[Mismatch]:
+    least: list[Mismatch] | None = None
+    for option in taken.options:
+        if type(option) is not type(given):
+            if isinstance(option, Unknown):
+                return []
+            continue
+        found = mismatches(given, option, steps)
+        if not found:
+            return []
         # The option that it was probably meant to be: the one with the least wrong.
-        yield from min(same, key=len)
-    else:
-        yield Mismatch(steps, f"is {describe(given)}, where {describe_kind(taken)} is taken")
+        if least is None or len(found) < len(least):
+            least = found
+    if least is None:
+        return [Mismatch(steps, f"is {describe(given)}, where {describe_kind(taken)} is taken")]
+    return least
 
 
-def _same_kind(given: Type, taken: Type, steps: Steps) -> Iterator[Mismatch]:
-    match given, taken:
-        case Object(), Object():
-            yield from _objects(given, taken, steps)
-        case Array(), Array():
-            yield from _arrays(given, taken, steps)
-        case String(), String():
-            yield from _strings(given, taken, steps)
-        case Number(), Number():
-            yield from _numbers(given, taken, steps)
-        case Boolean(values=values), Boolean(values=known) if values and known and not values & known:
-            yield Mismatch(steps, f"is {describe(given)}, where {describe(taken)} is taken")
+def _same_kind(given: Type, taken: Type, steps: Steps) -> list[Mismatch]:
+    if isinstance(given, Object) and isinstance(taken, Object):
+        return _objects(given, taken, steps)
+    if isinstance(given, Array) and isinstance(taken, Array):
+        return _arrays(given, taken, steps)
+    if isinstance(given, String) and isinstance(taken, String):
+        return [] if given.values is None else list(_strings(given.values, taken, steps))
+    if isinstance(given, Number) and isinstance(taken, Number):
+        return [] if given.values is None else list(_numbers(given.values, taken, steps))
+    if isinstance(given, Boolean) and isinstance(taken, Boolean):
+        values, known = given.values, taken.values
+        if values and known and not values & known:
+            return [Mismatch(steps, f"is {describe(given)}, where {describe(taken)} is taken")]
+    return []
 
 
-def _objects(given: Object, taken: Object, steps: Steps) -> Iterator[Mismatch]:
+def _objects(given: Object, taken: Object, steps: Steps) -> list[Mismatch]:
     owner = taken.name or "this object"
+    found: list[Mismatch] = []
     for name, member in given.members.items():
         wanted = taken.members.get(name)
         if wanted is not None:
-            yield from mismatches(member.type, wanted.type, (*steps, name))
+            found += mismatches(member.type, wanted.type, (*steps, name))
         elif taken.others is not None:
-            yield from mismatches(member.type, taken.others, (*steps, name))
+            found += mismatches(member.type, taken.others, (*steps, name))
         else:
             left = [other for other in taken.members if other not in given.members]
             message = f"is not taken: {owner} has no {name!r}"
-            yield Mismatch((*steps, name), message, suggest(name, left or taken.members), taken.is_open)
+            found.append(Mismatch((*steps, name), message, suggest(name, left or taken.members), taken.is_open))
     for name, wanted in taken.members.items():
         if wanted.presence is not Presence.ALWAYS:
             continue
-        found = given.members.get(name)
-        if found is None and given.others is None:
-            yield Mismatch(steps, f"lacks {name!r}, which {owner} requires", f"add {describe_kind(wanted.type)}")
-        elif found is not None and found.presence is Presence.SOMETIMES:
-            yield Mismatch(
-                (*steps, name), f"may be absent, and {owner} requires it", "give it always, or do not require it"
-            )
+        there = given.members.get(name)
+        if there is None and given.others is None:
+            fix = f"add {describe_kind(wanted.type)}"
+            found.append(Mismatch(steps, f"lacks {name!r}, which {owner} requires", fix))
+        elif there is not None and there.presence is Presence.SOMETIMES:
+            message = f"may be absent, and {owner} requires it"
+            found.append(Mismatch((*steps, name), message, "give it always, or do not require it"))
     if given.others is not None and taken.others is not None:
-        yield from mismatches(given.others, taken.others, (*steps, "*"))
+        found += mismatches(given.others, taken.others, (*steps, "*"))
+    return found
 
 
-def _arrays(given: Array, taken: Array, steps: Steps) -> Iterator[Mismatch]:
+def _arrays(given: Array, taken: Array, steps: Steps) -> list[Mismatch]:
     if given.items is None:
-        yield from mismatches(given.item, taken.element(), (*steps, "*"))
-        return
+        return mismatches(given.item, taken.element(), (*steps, "*"))
     length = len(given.items)
+    found: list[Mismatch] = []
     if taken.min_length is not None and length < taken.min_length:
-        yield Mismatch(steps, f"has {length} elements, where at least {taken.min_length} are taken")
+        found.append(Mismatch(steps, f"has {length} elements, where at least {taken.min_length} are taken"))
     if taken.max_length is not None and length > taken.max_length:
-        yield Mismatch(steps, f"has {length} elements, where at most {taken.max_length} are taken")
+        found.append(Mismatch(steps, f"has {length} elements, where at most {taken.max_length} are taken"))
     for index, item in enumerate(given.items):
         wanted = taken.items[index] if taken.items is not None and index < len(taken.items) else taken.element()
-        yield from mismatches(item, wanted, (*steps, index))
+        found += mismatches(item, wanted, (*steps, index))
+    return found
 
 
-def _strings(given: String, taken: String, steps: Steps) -> Iterator[Mismatch]:
-    if given.values is None:
-        return
-    for value in sorted(given.values):
+def _strings(values: frozenset[str], taken: String, steps: Steps) -> Iterator[Mismatch]:
+    for value in sorted(values):
         shown = f'"{value[:60]}"'
         if taken.values is not None:
             if value not in taken.values:
@@ -157,8 +160,8 @@ def _strings(given: String, taken: String, steps: Steps) -> Iterator[Mismatch]:
             yield Mismatch(steps, f"is {shown}, which does not match {taken.pattern}")
 
 
-def _numbers(given: Number, taken: Number, steps: Steps) -> Iterator[Mismatch]:
-    for value in sorted(given.values or ()):
+def _numbers(values: frozenset[float], taken: Number, steps: Steps) -> Iterator[Mismatch]:
+    for value in sorted(values):
         if taken.is_integer and not float(value).is_integer():
             yield Mismatch(steps, f"is {value:g}, where a whole number is taken")
         elif taken.minimum is not None and value < taken.minimum:
