@@ -55,6 +55,7 @@ def main(mended: bool) -> dict[str, Any]:
     if not mended:
         parse_one_at_a_time()
     seen["parse_each_definition_once"] = parses_of_one_definition_started_thrice()
+    seen["parse_each_path_once"] = parses_of_paths_read_and_written_twice()
     cloud = Cloud(mended)
     probes = {
         "evaluate_jsonata": cloud.jsonata,
@@ -131,6 +132,29 @@ def importing_the_interpreter_imports_ec2(mended: bool) -> bool:
     else:
         import moto.stepfunctions.parser.models  # noqa: F401
     return "moto.ec2.models" in sys.modules
+
+
+def parses_of_paths_read_and_written_twice() -> list[int]:
+    """Count how often a path is parsed that is read twice, and one that is written twice."""
+    from jsonpath_ng.parser import JsonPathParser
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    parsed: list[str] = []
+    original = JsonPathParser.parse
+
+    def parse(self: Any, text: str, *others: Any) -> Any:
+        parsed.append(text)
+        return original(self, text, *others)
+
+    JsonPathParser.parse = parse
+    try:
+        for _ in range(2):
+            assert json_path.extract_json("$.read.twice", {"read": {"twice": 1}}) == 1
+            assert result_path.parse("$.written.twice").update_or_create({}, 1) == {"written": {"twice": 1}}
+    finally:
+        JsonPathParser.parse = original
+    return [parsed.count("$.read.twice"), parsed.count("$.written.twice")]
 
 
 def a_definition_after_one_that_was_refused() -> str:

@@ -40,6 +40,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
     "refuse_bad_starts": (["taken"] * 3, ["InvalidName", "InvalidName", "InvalidExecutionInput"]),
     "parse_definitions_apart": ("refused", "taken"),
     "parse_each_definition_once": (3, 1),
+    "parse_each_path_once": ([2, 2], [1, 1]),
     "keep_stop_reason": (["ABORTED", None, None], ["ABORTED", "Enough", "changed my mind"]),
     "name_the_status_of_a_beginning_execution": ("an error", "RUNNING"),
     "page_and_reverse_history": (

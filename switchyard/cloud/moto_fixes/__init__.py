@@ -36,6 +36,7 @@ from switchyard.cloud.moto_fixes.interpreter import (
     name_sdk_errors_as_aws,
     parse_definitions_apart,
     parse_each_definition_once,
+    parse_each_path_once,
     pass_on_states_errors,
     read_roles_by_path,
     renew_task_tokens,
@@ -96,6 +97,7 @@ def apply() -> None:
     select_log_streams_by_prefix()
     encode_every_output()
     unwrap_definite_paths()
+    parse_each_path_once()
     name_failed_queries()
     pass_on_states_errors()
     refuse_dangling_states()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -162,6 +163,16 @@ def unwrap_definite_paths() -> None:
 
     json_path.extract_json = extract_json
     _replace_imported("extract_json", original, extract_json)
+
+
+def parse_each_path_once() -> None:
+    """A path is parsed anew, by a parser that is built anew, each time that a state reads or writes with it."""
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    # What is parsed is only read from, so all executions may share it; kept are the paths of many machines.
+    for module in (json_path, result_path):
+        module.parse = lru_cache(maxsize=4096)(module.parse)
 
 
 def pass_on_states_errors() -> None:
