@@ -40,7 +40,7 @@ SERVICES = {
     "Amazon S3, SNS, SQS, CloudWatch Logs, DynamoDB, Systems Manager": "moto's, with the defects mended that "
     "`switchyard/cloud/moto_fixes/` names",
     "AWS Service Quotas": "SageMaker's are given to `switchyard up --quota`; its API knows none of them",
-    "Application Auto Scaling": "refused for SageMaker's endpoints; otherwise moto's",
+    "Application Auto Scaling": "SageMaker's endpoints scale (inference.md); other services' targets are moto's",
     "SageMaker Metrics, Feature Store Runtime, Edge, Geospatial, Augmented AI": "refused",
 }
 

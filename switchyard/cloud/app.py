@@ -90,6 +90,7 @@ class Cloud:
         self._apis = RestApis()
         self._rooms: list[Creators] = [apigateway.creators(self._apis)]
         self._monitor: Any = None
+        self._autoscaling: Any = None
         self._proxy: Any = None
 
     def warm(self, frameworks: list[str]) -> None:
@@ -109,6 +110,7 @@ class Cloud:
         from switchyard.cloud import events, monitoring, states
         from switchyard.cloud.apigateway.http import ApiGateway
         from switchyard.cloud.archive import Archive
+        from switchyard.cloud.autoscaling.service import AutoScaling
         from switchyard.cloud.cloudformation import Stacks
         from switchyard.cloud.control import Control
         from switchyard.cloud.events.service import Events
@@ -116,6 +118,7 @@ class Cloud:
         from switchyard.cloud.invocations import Invocations
         from switchyard.cloud.lambda_api import Lambda
         from switchyard.cloud.sagemaker.api import SageMaker
+        from switchyard.cloud.sagemaker.backlog import BacklogGauges
         from switchyard.cloud.server import Router
         from switchyard.cloud.states import tracing
 
@@ -123,7 +126,11 @@ class Cloud:
             self._identity, self._runtimes, self._work, self._home / "cache", self._time_scale, self._faults
         )
         self._sagemaker = SageMaker(context, _publish, self._quotas)
-        self._monitor, self._cloudwatch = monitoring.install(self._time_scale, events.publish, self._invoke)
+        self._autoscaling = AutoScaling(self._identity, self._time_scale)
+        backlogs = BacklogGauges(self._sagemaker.record_backlogs)
+        self._monitor, self._cloudwatch = monitoring.install(
+            self._time_scale, events.publish, self._invoke, self._autoscaling.act, backlogs
+        )
         self._monitor.start()
         tasks = partial(self._identity.client, assumed_by="states.amazonaws.com")
         moto_fixes.call_through(tasks)
@@ -151,6 +158,7 @@ class Cloud:
                 identity=self._identity,
                 apigateway=ApiGateway(self._gateway, self.endpoint_url),
                 stacks=self._stacks,
+                autoscaling=self._autoscaling,
             ),
             lifespan="off",
             access_log=False,
@@ -252,6 +260,8 @@ class Cloud:
             self._proxy.close()
         if self._monitor is not None:
             self._monitor.close()
+        if self._autoscaling is not None:
+            self._autoscaling.close()
         if self._server is not None:
             self._server.should_exit = True
         if self._events is not None:

@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from switchyard.cloud import cloudformation, lambda_api
 from switchyard.cloud.apigateway.http import ApiGateway
 from switchyard.cloud.asgi import Receive, Scope, Send, read_body, respond
+from switchyard.cloud.autoscaling.service import AutoScaling
 from switchyard.cloud.cloudformation import Stacks
 from switchyard.cloud.control import Control
 from switchyard.cloud.https.names import is_aws_host
@@ -61,8 +62,10 @@ class Router:
         identity: Identity,
         apigateway: ApiGateway,
         stacks: Stacks,
+        autoscaling: AutoScaling,
     ) -> None:
         self._apigateway = apigateway
+        self._autoscaling = autoscaling
         self._sagemaker = sagemaker
         self._lambda = functions
         self._control = control
@@ -139,15 +142,14 @@ class Router:
         await respond(send, status, answer, {"content-type": CONTENT_TYPE, **request_id})
 
     async def _answer_autoscaling(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse to scale endpoints, which nothing here would do; what is of other services is kept by moto."""
+        """Scale endpoints; what is of other services is kept by moto, and nothing here follows it."""
         body = await read_body(receive)
         operation = dict(scope["headers"]).get(b"x-amz-target", b"").decode("latin-1").partition(".")[2]
-        if b'"sagemaker"' in body and not operation.startswith("Describe"):
-            error = NotRunError(f"{operation} of Application Auto Scaling for sagemaker")
-            document = json.dumps({"__type": error.code, "message": error.message}).encode()
-            await respond(send, error.status, document, {"content-type": CONTENT_TYPE})
+        if b'"sagemaker"' not in body:
+            await self._moto(scope, _replay(body), send)
             return
-        await self._moto(scope, _replay(body), send)
+        status, document = await self._in_thread(self._autoscaling.answer, operation, body)
+        await respond(send, status, document, {"content-type": CONTENT_TYPE})
 
     async def _answer_cloudformation(self, request: Request, receive: Receive, send: Send) -> None:
         body = await read_body(receive)

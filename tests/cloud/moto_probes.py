@@ -33,7 +33,7 @@ def main(mended: bool) -> dict[str, Any]:
         from switchyard.cloud.events import expressions, patterns, transform
 
         # It uses what mends CloudWatch, queues and log groups.
-        monitoring.install(0.01, lambda *_: None, lambda *_: None)
+        monitoring.install(0.01, lambda *_: None, lambda *_: None, lambda *_, **__: None)
         moto_fixes.scale_time(0.01)
         moto_fixes.on_execution_end(lambda execution: ended.append(execution.name))
         moto_fixes.deliver_events(lambda entries, is_owner: [{"EventId": "1"} for _ in entries], lambda *_: None)

@@ -100,14 +100,6 @@ def test_other_services_of_its_family_are_refused(
     assert refused.value.response["Error"]["Code"] == "NotImplemented"
 
 
-def test_endpoints_that_are_to_scale_by_themselves_are_refused(cloud: LocalCloud) -> None:
-    client = cloud.client("application-autoscaling")
-    target = {"ResourceId": "endpoint/e/variant/v", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
-    with pytest.raises(ClientError, match="RegisterScalableTarget of Application Auto Scaling for sagemaker"):
-        client.register_scalable_target(ServiceNamespace="sagemaker", **target, MinCapacity=0, MaxCapacity=1)
-    assert client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
-
-
 ONE_VARIANT = {"VariantName": "v", "ModelName": "m"}
 ADDITIONAL = {
     "ChannelName": "more",

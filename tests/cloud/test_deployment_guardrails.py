@@ -43,7 +43,7 @@ def alarmed(*alarms: str) -> dict[str, Any]:
     return {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm} for alarm in alarms]}}
 
 
-CANARY = blue_green("CANARY", 100, 50, CanarySize=percent(25))
+CANARY = blue_green("CANARY", 300, 50, CanarySize=percent(25))
 
 
 @pytest.fixture
@@ -106,6 +106,9 @@ def test_a_canary_gets_its_share_bakes_and_then_gets_all(cloud: LocalCloud, move
         update(cloud, moved, CANARY)
         endpoint = baking(cloud, moved, "canary capacity of 1 instance(s)")
         before = len(answers)
+        wait_until(lambda: len(answers) > before + 100)
+        share = Counter(word for _, word in answers[before:])
+        baking(cloud, moved, "canary capacity of 1 instance(s)")  # all that was in the time of the canary
         full = baking(cloud, moved, "Baking for 50 seconds (TerminationWaitInSeconds) with traffic enabled on full")
         after = len(answers)
         settled_endpoint(cloud, moved)
@@ -116,9 +119,8 @@ def test_a_canary_gets_its_share_bakes_and_then_gets_all(cloud: LocalCloud, move
     assert pending["EndpointConfigName"] == f"{moved}-new"
     assert pending["StartTime"] == endpoint["LastModifiedTime"]
     assert {status for status, _ in answers} == {200}
-    canary = Counter(word for _, word in answers[before : before + 100])
-    assert set(canary) == {"old", "new"}
-    assert canary["new"] < canary["old"]
+    assert set(share) == {"old", "new"}
+    assert share["new"] < share["old"]
     assert {word for _, word in answers[after:]} == {"new"}
     done = settled_endpoint(cloud, moved)
     assert (done["EndpointStatus"], done["EndpointConfigName"]) == ("InService", f"{moved}-new")
@@ -195,14 +197,14 @@ def test_a_deployment_config_of_the_creation_is_kept_for_updates(cloud: LocalClo
     for word in ("old", "new"):
         create_model(cloud, f"{name}-{word}", SAY.format(word=word))
         create_config(cloud, f"{name}-{word}", variant(f"{name}-{word}"))
-    batches = {"MaximumBatchSize": percent(50), "WaitIntervalInSeconds": 20}
+    batches = {"MaximumBatchSize": percent(50), "WaitIntervalInSeconds": 100}
     rolling = {"RollingUpdatePolicy": batches}
     client = cloud.client("sagemaker")
     client.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-old", DeploymentConfig=rolling)
     assert settled_endpoint(cloud, name)["LastDeploymentConfig"] == rolling
     update(cloud, name, RetainDeploymentConfig=True)
-    baking(cloud, name, "Baking for 20 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1")
-    baking(cloud, name, "Baking for 20 seconds (WaitIntervalInSeconds) with traffic enabled on full capacity of 1")
+    baking(cloud, name, "Baking for 100 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1")
+    baking(cloud, name, "Baking for 100 seconds (WaitIntervalInSeconds) with traffic enabled on full capacity of 1")
     assert settled_endpoint(cloud, name)["EndpointConfigName"] == f"{name}-new"
     client.delete_endpoint(EndpointName=name)
 

@@ -1,4 +1,4 @@
-"""What an alarm does when its state changes: SNS topics and functions are told.
+"""What an alarm does when its state changes: SNS topics, functions and scaling policies are told.
 
 Source: "Alarm actions", "Invoke a Lambda function from an alarm" (Amazon CloudWatch User Guide).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Protocol
 
 from switchyard.cloud.account import ACCOUNT_ID, REGION
 from switchyard.cloud.monitoring import wording
@@ -14,13 +15,22 @@ from switchyard.cloud.monitoring.errors import NotEvaluatedError
 from switchyard.cloud.monitoring.wording import Change
 
 
-def actor(invoke: Callable[[str, bytes], None]) -> Callable[[str, Change], None]:
+class Scale(Protocol):
+    """Lets a scaling policy follow an alarm, without waiting for it."""
+
+    def __call__(self, policy_arn: str, alarm: str, value: float, threshold: float, *, is_high: bool) -> None:
+        """Give the policy the newest value, and whether that is too high or too low."""
+
+
+def actor(invoke: Callable[[str, bytes], None], scale: Scale) -> Callable[[str, Change], None]:
     """Give what carries out an action.
 
     Parameters
     ----------
     invoke : callable
         Given a function's ARN and a payload, invokes it without waiting for it.
+    scale : callable
+        Lets a policy of Application Auto Scaling's follow an alarm.
     """
 
     def act(action: str, change: Change) -> None:
@@ -29,6 +39,10 @@ def actor(invoke: Callable[[str, bytes], None]) -> Callable[[str, Change], None]
             _tell_topic(action, change)
         elif service == "lambda":
             invoke(action, _function_event(change))
+        elif wording.is_scaling(action):
+            alarm = change.alarm
+            is_high = str(alarm.request["ComparisonOperator"]).startswith("Greater")
+            scale(action, alarm.name, change.last_value, alarm.threshold, is_high=is_high)
         else:
             raise NotEvaluatedError(f"actions of {service or action} are not carried out by the local cloud")
 

@@ -179,8 +179,17 @@ class Alarms:
         if verdict.state is not None and verdict.state != alarm.state:
             why = wording.reason(alarm, verdict, verdict.state)
             self._move(alarm, verdict.state, why, wording.reason_data(alarm, points, now), now)
+        elif any(map(wording.is_scaling, wording.actions_in(alarm, alarm.state))):
+            self._repeat(alarm, wording.reason_data(alarm, points, now), now)
         out_of_sight = watch.last_sample + seconds * alarm.range + step
         watch.due = end + step if now <= out_of_sight else None
+
+    def _repeat(self, alarm: Alarm, data: str, now: float) -> None:
+        """Tell scaling policies again that the alarm is in its state, as CloudWatch does each minute."""
+        was, why = alarm.state, alarm.reason
+        self._changes.append(
+            Change(alarm, was, why, alarm.reason_data, alarm.updated, was, why, data, now, is_repeated=True)
+        )
 
     def _move(self, alarm: Alarm, state: str, reason: str, data: str, now: float) -> None:
         change = Change(alarm, alarm.state, alarm.reason, alarm.reason_data, alarm.updated, state, reason, data, now)

@@ -146,11 +146,15 @@ class Monitor:
         for action in change.actions:
             try:
                 self._act(action, change)
+                if change.is_repeated:
+                    continue
                 summary = f"Successfully executed action {action}"
             except Exception as error:
                 LOG.exception("%s: the action %s failed", alarm.name, action)
                 summary = f"Failed to execute action {action}. Received error: {error}"
             self.alarms.remember(alarm, "Action", summary, '{"version": "1.0"}', change.time)
+        if change.is_repeated:
+            return
         try:
             self._publish(change)
         except Exception:

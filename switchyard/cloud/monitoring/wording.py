@@ -22,7 +22,13 @@ _ASSUMED = {"breaching": "Breaching", "notBreaching": "NonBreaching"}
 
 @dataclass(frozen=True)
 class Change:
-    """A change of an alarm's state, with what it was before."""
+    """A change of an alarm's state, with what it was before.
+
+    Parameters
+    ----------
+    is_repeated : bool
+        Whether it is no change: the alarm is still in that state, and scaling policies are told so again.
+    """
 
     alarm: Alarm
     old_state: str
@@ -33,13 +39,31 @@ class Change:
     new_reason: str
     new_reason_data: str
     time: float
+    is_repeated: bool = False
 
     @property
     def actions(self) -> list[str]:
         """The ARNs of what to do."""
-        names = {OK: "OKActions", ALARM: "AlarmActions", INSUFFICIENT_DATA: "InsufficientDataActions"}
-        request = self.alarm.request
-        return list(request.get(names[self.new_state], ())) if request["ActionsEnabled"] else []
+        actions = actions_in(self.alarm, self.new_state)
+        return [action for action in actions if is_scaling(action)] if self.is_repeated else actions
+
+    @property
+    def last_value(self) -> float:
+        """The newest value that was looked at; the threshold, where the state was set by hand."""
+        data = _loaded(self.new_reason_data) if self.new_reason_data else {}
+        points = data.get("recentDatapoints") if isinstance(data, dict) else None
+        return float(points[-1]) if points else self.alarm.threshold
+
+
+def actions_in(alarm: Alarm, state: str) -> list[str]:
+    """Return the ARNs of what an alarm does in a state."""
+    names = {OK: "OKActions", ALARM: "AlarmActions", INSUFFICIENT_DATA: "InsufficientDataActions"}
+    return list(alarm.request.get(names[state], ())) if alarm.request["ActionsEnabled"] else []
+
+
+def is_scaling(action: str) -> bool:
+    """Return whether an action is a policy of Application Auto Scaling's."""
+    return action.split(":")[2:3] == ["autoscaling"] and ":resource/" in action
 
 
 def long_time(seconds: float) -> str:

@@ -227,6 +227,10 @@ class SageMaker:
         """Return an endpoint; raises ValidationError when there is none of that name."""
         return self.endpoints.find(name)
 
+    def record_backlogs(self) -> list[bool]:
+        """Have every asynchronous endpoint record how long its queue is; return for each endpoint whether it has."""
+        return [endpoint.record_backlog() for endpoint in self.endpoints]
+
     def harm_job(self, job_arn: str, fault: Fault) -> None:
         """Let a job that is about to be created suffer a fault."""
         self._context.harm(job_arn, fault)

@@ -14,14 +14,16 @@ import logging
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from switchyard.cloud import metrics
 from switchyard.cloud.account import REGION
 from switchyard.cloud.identity import Identity
 from switchyard.cloud.sagemaker.api import SageMaker, error_body
+from switchyard.cloud.sagemaker.backlog import NAMESPACE
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import NotRunError, SageMakerError
 from switchyard.cloud.sagemaker.hosting import Question, Reply
@@ -35,6 +37,7 @@ from switchyard.cloud.sagemaker.runtime import (
 )
 from switchyard.cloud.sagemaker.s3 import TransferError, join_uri, put_object, read_typed_object
 from switchyard.cloud.sagemaker.store import now
+from switchyard.cloud.sagemaker.variants import Variant
 
 LOG = logging.getLogger(__name__)
 _HEADER = "x-amzn-sagemaker-"
@@ -42,8 +45,6 @@ DEFAULT_TIMEOUT_SECONDS = 900
 LONGEST_TIMEOUT_SECONDS = 3600
 DEFAULT_TTL_SECONDS = 6 * 3600
 LARGEST_INPUT = 1024 * 1024 * 1024
-# SageMaker chooses a number when none is given, and does not say which.
-DEFAULT_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,43 @@ class Request:
     failure_location: str | None
     headers: dict[str, str]
     seconds: float
-    expires: float
+    ttl: float
     received: datetime.datetime
+    arrived: float = field(default_factory=time.perf_counter)
+
+
+class Measured:
+    """What is measured of one request, by the metric's name: value and unit.
+
+    Source: "Monitor asynchronous endpoint" (Amazon SageMaker Developer Guide).
+
+    Attributes
+    ----------
+    variant : Variant or None
+        Whose metrics they are, once it is known; before, the endpoint's first one's.
+    """
+
+    def __init__(self) -> None:
+        self.variant: Variant | None = None
+        self._values: dict[str, tuple[float, str]] = {}
+
+    def count(self, name: str) -> None:
+        """Count something that has happened."""
+        self._values[name] = (1.0, "Count")
+
+    def milliseconds(self, name: str, since: float) -> None:
+        """Measure the time since a moment of `time.perf_counter`."""
+        self._values[name] = (round((time.perf_counter() - since) * 1e3), "Milliseconds")
+
+    def microseconds(self, name: str, since: float) -> None:
+        """Measure the time since a moment of `time.perf_counter`, more finely."""
+        self._values[name] = (round((time.perf_counter() - since) * 1e6), "Microseconds")
+
+    def record(self, endpoint: Endpoint) -> None:
+        """Leave all of it for CloudWatch."""
+        variant = self.variant or next(iter(endpoint.variants()), None)
+        if variant is not None:
+            metrics.record_all(NAMESPACE, variant.dimensions, self._values)
 
 
 class AsyncInvocations:
@@ -74,7 +110,6 @@ class AsyncInvocations:
     def __init__(self, service: SageMaker, identity: Identity) -> None:
         self._service = service
         self._identity = identity
-        self._turns: dict[str, tuple[int, asyncio.Semaphore]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def invoke(self, endpoint_name: str, headers: dict[str, str]) -> RuntimeAnswer:
@@ -99,34 +134,38 @@ class AsyncInvocations:
         return RuntimeAnswer(202, answered, json.dumps({"InferenceId": request.inference_id}).encode())
 
     async def _carry_out(self, endpoint: Endpoint, request: Request) -> None:
+        measured = Measured()
         try:
-            async with self._turn(endpoint):
-                reply, failure = await self._ask(endpoint, request)
-                await asyncio.to_thread(self._tell, endpoint, request, reply, failure)
+            try:
+                async with endpoint.backlog.turn(request.ttl):
+                    measured.milliseconds("TimeInBacklog", request.arrived)
+                    reply, failure = await self._ask(endpoint, request, measured)
+                    await asyncio.to_thread(self._tell, endpoint, request, reply, failure, measured)
+            except TimeoutError:
+                failure = "the request waited in the queue for longer than RequestTTLSeconds"
+                measured.count("ExpiredRequests")
+                await asyncio.to_thread(self._tell, endpoint, request, None, failure, measured)
         except Exception:
             LOG.exception("asynchronous inference %s of %s", request.inference_id, endpoint.name)
+        measured.milliseconds("TotalProcessingTime", request.arrived)
+        measured.record(endpoint)
 
-    def _turn(self, endpoint: Endpoint) -> asyncio.Semaphore:
-        """Return what lets as many requests pass as the endpoint takes at a time."""
-        client = (endpoint.async_config or {}).get("ClientConfig") or {}
-        most = client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_AT_A_TIME)
-        most *= max(sum(variant.count for variant in endpoint.variants()), 1)
-        if self._turns.get(endpoint.arn, (0, None))[0] != most:
-            self._turns[endpoint.arn] = (most, asyncio.Semaphore(most))
-        return self._turns[endpoint.arn][1]
-
-    async def _ask(self, endpoint: Endpoint, request: Request) -> tuple[Reply | None, str]:
+    async def _ask(self, endpoint: Endpoint, request: Request, measured: Measured) -> tuple[Reply | None, str]:
         """Return the model's answer, or why there is none."""
-        if time.monotonic() > request.expires:
-            return None, "the request waited in the queue for longer than RequestTTLSeconds"
         began = time.perf_counter()
         try:
-            s3 = await asyncio.to_thread(self._client, endpoint, "s3")
-            body, content_type = await asyncio.to_thread(read_typed_object, s3, request.input_location)
+            try:
+                s3 = await asyncio.to_thread(self._client, endpoint, "s3")
+                body, content_type = await asyncio.to_thread(read_typed_object, s3, request.input_location)
+            except (TransferError, ClientError):
+                measured.count("RequestDownloadFailures")
+                raise
+            measured.microseconds("RequestDownloadLatency", began)
             request.headers.setdefault("Content-Type", content_type)
             if len(body) > LARGEST_INPUT:
                 return None, f"the input has {len(body):,} bytes; an endpoint takes {LARGEST_INPUT:,}"
-            _, reply = await ask(endpoint, Question(body, request.headers, seconds=request.seconds), None, began)
+            question = Question(body, request.headers, seconds=request.seconds)
+            measured.variant, reply = await ask(endpoint, question, None, None)
         except (SageMakerError, TransferError, ClientError) as error:
             return None, str(error)
         return reply, model_error_message(endpoint.name, reply) if reply.status >= 300 else ""
@@ -134,14 +173,20 @@ class AsyncInvocations:
     def _client(self, endpoint: Endpoint, service: str) -> Any:
         return self._identity.client(service, endpoint.role_arn)
 
-    def _tell(self, endpoint: Endpoint, request: Request, reply: Reply | None, failure: str) -> None:
+    def _tell(
+        self, endpoint: Endpoint, request: Request, reply: Reply | None, failure: str, measured: Measured
+    ) -> None:
         """Write the answer, or why there is none, to S3, and tell the topic."""
         s3 = self._client(endpoint, "s3")
         if not failure and reply is not None:
+            began = time.perf_counter()
             try:
                 put_object(s3, request.output_location, reply.body, reply.content_type)
+                measured.microseconds("ResponseUploadLatency", began)
             except TransferError as error:
                 failure = str(error)
+                measured.count("ResponseUploadFailures")
+        measured.count("InvocationFailures" if failure else "InvocationsProcessed")
         if failure and request.failure_location:
             with contextlib.suppress(TransferError):
                 put_object(s3, request.failure_location, failure.encode(), "text/plain")
@@ -152,6 +197,7 @@ class AsyncInvocations:
             try:
                 self._client(endpoint, "sns").publish(TopicArn=topic, Message=message)
             except ClientError as error:
+                measured.count("NotificationFailures")
                 LOG.warning("the topic %s was not told of %s: %s", topic, request.inference_id, error)
 
 
@@ -184,7 +230,7 @@ def _request(endpoint: Endpoint, headers: dict[str, str]) -> Request:
         join_uri(failures, f"{name}-error.out") if failures else None,
         passed,
         _seconds(headers, "invocationtimeoutseconds", DEFAULT_TIMEOUT_SECONDS, 1, LONGEST_TIMEOUT_SECONDS),
-        time.monotonic() + _seconds(headers, "requestttlseconds", DEFAULT_TTL_SECONDS, 60, DEFAULT_TTL_SECONDS),
+        _seconds(headers, "requestttlseconds", DEFAULT_TTL_SECONDS, 60, DEFAULT_TTL_SECONDS),
         now(),
     )
 

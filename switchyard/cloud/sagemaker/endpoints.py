@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Set
 from typing import Any
 
 from switchyard.cloud.account import arn
+from switchyard.cloud.sagemaker.backlog import Backlog
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.deployments import Deployment, Plan, make_plan, variant_status
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
@@ -22,9 +24,11 @@ from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import ModelServerError
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.tags import tags_of
-from switchyard.cloud.sagemaker.variants import Variant
+from switchyard.cloud.sagemaker.variants import DRAIN_SECONDS, Variant
 
 LOG = logging.getLogger(__name__)
+# SageMaker chooses a number when none is given, and does not say which.
+DEFAULT_AT_A_TIME = 4
 BUSY = {"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"}
 
 
@@ -69,6 +73,7 @@ class Endpoint:
         self._fleet: Fleet | None = None
         self._pending: Fleet | None = None
         self._deployment: Deployment | None = None
+        self.backlog = Backlog(self._at_a_time)  # of requests, if it is for asynchronous inference
         self._lock = threading.RLock()
         self._settled = threading.Event()
 
@@ -126,7 +131,7 @@ class Endpoint:
         ValidationError
             The endpoint does not serve, is busy, or has no variant of a name.
         NotRunError
-            A variant is to have no instance.
+            A variant is to have no instance, and the endpoint is not for asynchronous inference.
         """
         with self._lock:
             if self.status in BUSY:
@@ -138,7 +143,7 @@ class Endpoint:
                     f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
                     f'"{self.config_name}".'
                 )
-            if any(each.get("DesiredInstanceCount") == 0 for each in desired):
+            if self.async_config is None and any(each.get("DesiredInstanceCount") == 0 for each in desired):
                 raise NotRunError("UpdateEndpointWeightsAndCapacities with a DesiredInstanceCount of 0")
             for each in desired:
                 variants[each["VariantName"]].want(each.get("DesiredWeight"), each.get("DesiredInstanceCount"))
@@ -240,6 +245,14 @@ class Endpoint:
             return variant.role_arn
         raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
 
+    def record_backlog(self) -> bool:
+        """Record how long its queue is, and return true, if it is in service and has one."""
+        fleet = self._fleet
+        if self.async_config is None or fleet is None:
+            return False
+        self.backlog.record(self.name, fleet.instances())
+        return True
+
     def variants(self) -> list[Variant]:
         """Return the variants that serve now."""
         with self._lock:
@@ -293,8 +306,7 @@ class Endpoint:
             if self._pending is None:
                 return None
             if self._deployment is None:
-                launching = sum(variant.count for variant in self._pending.variants.values())
-                status = variant_status("Creating", f"Launching {launching} instance(s).")
+                status = variant_status("Creating", f"Launching {self._pending.instances()} instance(s).")
             else:
                 status = self._deployment.status
             return {
@@ -324,7 +336,7 @@ class Endpoint:
     def _update(self, config_name: str, keep: Set[str], plan: Plan) -> None:
         began = time.monotonic()
         try:
-            green = self._start_fleet(config_name)
+            green = self._start_fleet(config_name, keep)
         except Exception as error:
             # SageMaker rolls back by itself: the endpoint goes on with the configuration that it had.
             self.failure_reason, self._pending, self._failure = _reason(error), None, None
@@ -332,13 +344,12 @@ class Endpoint:
             return
         reason = None
         if self._fleet is not None:
-            green.retain(self._fleet, keep)
             deployment = Deployment(
                 plan,
                 self._context.identity,
                 green.role_arn,
                 self._context.time_scale,
-                instances=sum(variant.count for variant in green.variants.values()),
+                instances=green.instances(),
                 took=time.monotonic() - began,
             )
             self._deployment = deployment
@@ -359,9 +370,23 @@ class Endpoint:
             old.stop()
 
     def _change_weights(self) -> None:
+        variants = self._all_variants()
+        try:
+            for variant in variants:
+                variant.prepare()
+        except Exception as error:
+            self.failure_reason = _reason(error)
+            for variant in variants:
+                variant.want(None, None)
         with self._lock:
-            for variant in self._all_variants():
-                variant.adjust()
+            gone = [variant for variant in variants if variant.adjust()]
+        self.backlog.look_again()
+        if gone:
+            if not any(variant.count for variant in variants):
+                self.backlog.wait_until_idle(DRAIN_SECONDS)  # else one would come to a model that has ended
+            for variant in gone:
+                variant.stop()
+        with self._lock:
             self._failure = None
             self._settle("InService")
 
@@ -385,19 +410,31 @@ class Endpoint:
     def _delete(self, on_gone: Callable[[], None]) -> None:
         with self._lock:
             old, self._fleet = self._fleet, None
+        self.backlog.look_again()
         if old is not None:
             old.stop()
         on_gone()
         self._settled.set()
 
-    def _start_fleet(self, config_name: str) -> Fleet:
+    def _start_fleet(self, config_name: str, keep: Set[str] = frozenset()) -> Fleet:
         fleet = Fleet(self._context, self.name, self._config(config_name), self._model)
+        if self._fleet is not None:
+            fleet.retain(self._fleet, keep)
         self._pending = fleet
         fleet.start()
         return fleet
 
+    def _at_a_time(self) -> int:
+        """Return how many asynchronous requests it takes at a time; when it does not serve, all: they are refused."""
+        if self._fleet is None:
+            return sys.maxsize
+        client = (self.async_config or {}).get("ClientConfig") or {}
+        return int(client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_AT_A_TIME)) * self._fleet.instances()
+
     def _settle(self, status: str) -> None:
         self._move(status)
+        self.backlog.look_again()
+        self.record_backlog()
         self._settled.set()
 
     def _move(self, status: str) -> None:

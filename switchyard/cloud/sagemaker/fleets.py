@@ -139,7 +139,7 @@ class Fleet:
             if (chosen := self.variants.get(target_variant)) is None:
                 return None
         else:
-            variants = list(self.variants.values())
+            variants = [variant for variant in self.variants.values() if variant.count] or list(self.variants.values())
             weights = [variant.weight for variant in variants]
             chosen = random.choices(variants, weights if sum(weights) > 0 else None)[0]  # noqa: S311
         chosen.enter()
@@ -159,6 +159,10 @@ class Fleet:
             "ProductionVariants": [{**each.describe(), **extra} for each in self.variants.values()],
             "ShadowProductionVariants": [{**each.describe(), **extra} for each in self.shadows.values()] or None,
         }
+
+    def instances(self) -> int:
+        """Return how many instances its production variants have."""
+        return sum(variant.count for variant in self.variants.values())
 
     def stop(self) -> None:
         """End every variant once the requests under way have been answered."""

@@ -128,5 +128,6 @@ def _count(groups: list[dict[str, Any]], member: str) -> Counter[str]:
     count: Counter[str] = Counter()
     for group in groups:
         if kind := group.get("InstanceType"):
-            count[kind] += group.get(member) or 1
+            instances = group.get(member)
+            count[kind] += 1 if instances is None else instances
     return count

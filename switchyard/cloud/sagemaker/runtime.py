@@ -98,11 +98,16 @@ def find(service: SageMaker, endpoint_name: str) -> Endpoint:
 
 
 async def ask(
-    endpoint: Endpoint, question: Question, target_variant: str | None, began: float
+    endpoint: Endpoint, question: Question, target_variant: str | None, began: float | None
 ) -> tuple[Variant, Reply]:
     """Put a question to the variant that is asked for, or that the weights choose; measure and capture it.
 
     A shadow variant may get a copy; nobody waits for it.
+
+    Parameters
+    ----------
+    began : float or None
+        When the request came; None for one of asynchronous inference, which has metrics of its own.
 
     Raises
     ------
@@ -125,7 +130,7 @@ async def ask(
 
 
 async def _ask_shadow(
-    shadow: Variant, question: Question, began: float, capture: DataCapture | None, event: Event | None
+    shadow: Variant, question: Question, began: float | None, capture: DataCapture | None, event: Event | None
 ) -> None:
     try:
         await _ask_variant(shadow, question, began, capture, event)
@@ -134,14 +139,15 @@ async def _ask_shadow(
 
 
 async def _ask_variant(
-    variant: Variant, question: Question, began: float, capture: DataCapture | None, event: Event | None
+    variant: Variant, question: Question, began: float | None, capture: DataCapture | None, event: Event | None
 ) -> Reply:
     asked = time.perf_counter()
     try:
         reply = await variant.ask(question)
     finally:
         variant.leave()
-    _record(variant, reply, model_seconds=time.perf_counter() - asked, overhead_seconds=asked - began)
+    overhead = None if began is None else asked - began
+    _record(variant, reply, model_seconds=time.perf_counter() - asked, overhead_seconds=overhead)
     if capture is not None and event is not None and reply.status < 300:
         content_type = question.headers.get("Content-Type", "")
         capture.take(variant.name, event, (question.body, content_type), (reply.body, reply.content_type))
@@ -158,21 +164,24 @@ def model_error_message(endpoint_name: str, reply: Reply) -> str:
     )
 
 
-def _record(variant: Variant, reply: Reply, *, model_seconds: float, overhead_seconds: float) -> None:
+def _record(variant: Variant, reply: Reply, *, model_seconds: float, overhead_seconds: float | None) -> None:
     status = reply.status
-    if setup := reply.metrics.get("ModelSetupTime"):  # a container's start is none of the model's time
-        overhead_seconds, model_seconds = overhead_seconds + setup[0] / 1e6, model_seconds - setup[0] / 1e6
+    # A container's start is none of the model's time.
+    setup_seconds = reply.metrics.get("ModelSetupTime", (0.0, ""))[0] / 1e6
     # Source: "Amazon SageMaker AI metrics in Amazon CloudWatch", endpoint invocation metrics (Developer Guide).
     values = {
-        "Invocations": (1.0, "None"),
-        "InvocationsPerInstance": (1.0 / variant.count, "None"),
         "Invocation4XXErrors": (1.0 if 400 <= status < 500 else 0.0, "None"),
         "Invocation5XXErrors": (1.0 if status >= 500 else 0.0, "None"),
-        "InvocationModelErrors": (1.0 if status >= 300 else 0.0, "None"),
-        "ModelLatency": (round(model_seconds * 1e6), "Microseconds"),
-        "OverheadLatency": (round(overhead_seconds * 1e6), "Microseconds"),
+        "ModelLatency": (round((model_seconds - setup_seconds) * 1e6), "Microseconds"),
         **reply.metrics,
     }
+    if overhead_seconds is not None:
+        values |= {
+            "Invocations": (1.0, "None"),
+            "InvocationsPerInstance": (1.0 / max(variant.count, 1), "None"),
+            "InvocationModelErrors": (1.0 if status >= 300 else 0.0, "None"),
+            "OverheadLatency": (round((overhead_seconds + setup_seconds) * 1e6), "Microseconds"),
+        }
     for dimensions in (variant.dimensions, variant.config_dimensions):
         metrics.record_all("AWS/SageMaker", dimensions, values)
 

@@ -71,16 +71,24 @@ class Variant:
         return str(self._model["ExecutionRoleArn"])
 
     def start(self) -> None:
-        """Start its containers; raises what `ModelServer.start` raises."""
-        self._hosted.start(self._health_check_seconds)
+        """Start its containers, if it has instances; raises what `ModelServer.start` raises."""
+        if self.count:
+            self._hosted.start(self._health_check_seconds)
 
     def want(self, weight: float | None, count: int | None) -> None:
         """Say which weight and how many instances it is to have; what is None stays."""
         self._desired = (self.weight if weight is None else weight, self.count if count is None else count)
 
-    def adjust(self) -> None:
-        """Give it the weight and the instances that it is to have."""
-        self.weight, self.count = self._desired
+    def prepare(self) -> None:
+        """Start its containers, if it has no instance and is to have some; raises what `ModelServer.start` raises."""
+        if self._desired[1] and not self.count:
+            self._hosted = host(self._context, self._model, self._place)
+            self._hosted.start(self._health_check_seconds)
+
+    def adjust(self) -> bool:
+        """Give it the weight and the instances that it is to have; return whether it has none any more."""
+        was, (self.weight, self.count) = self.count, self._desired
+        return was > 0 and self.count == 0
 
     def enter(self) -> None:
         """Count a request in; raises ThrottlingError when there are too many."""
@@ -107,9 +115,13 @@ class Variant:
 
     def stop(self) -> None:
         """End its containers once the requests under way have been answered."""
+        self.drain()
+        self.close()
+
+    def drain(self) -> None:
+        """Wait until the requests under way have been answered."""
         with self._idle:
             self._idle.wait_for(lambda: self._under_way == 0, DRAIN_SECONDS)
-        self.close()
 
     def close(self) -> None:
         """End its containers at once."""

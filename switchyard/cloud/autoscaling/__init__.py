@@ -1,0 +1,1 @@
+"""Application Auto Scaling: the instances of endpoint variants follow their load."""
