@@ -41,7 +41,7 @@ def _remove_stale(folder: Path) -> None:
 
 
 def _publish(changed: Any) -> None:
-    """Tell EventBridge that the status of a job, or of a model package, has changed."""
+    """Tell EventBridge that the status of a job, of a model package or of an endpoint has changed."""
     from switchyard.cloud import events
 
     events.publish("aws.sagemaker", f"SageMaker {changed.label} State Change", changed.event(), changed.arn)

@@ -129,6 +129,59 @@ def test_a_canary_gets_its_share_bakes_and_then_gets_all(cloud: LocalCloud, move
     assert "FailureReason" not in done
 
 
+def test_eventbridge_is_told_of_each_stage(cloud: LocalCloud, name: str) -> None:
+    queue = cloud.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    arn = cloud.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    endpoint_arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}"
+    pattern = {"source": ["aws.sagemaker"], "resources": [endpoint_arn]}
+    rule_arn = cloud.client("events").put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+    sends = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": sends})
+    cloud.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    cloud.client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    start_endpoint(cloud, name, SAY.format(word="old"))
+    create_config(cloud, f"{name}-new", variant(name))
+    settled_endpoint(cloud, name)
+    update(cloud, name, blue_green("CANARY", 1, CanarySize=percent(50)))
+    settled_endpoint(cloud, name)
+    cloud.client("sagemaker").delete_endpoint(EndpointName=name)
+    told: list[tuple[str, ...]] = []
+    expected = [
+        ("Endpoint", "CREATING"),
+        ("Endpoint", "IN_SERVICE"),
+        ("Endpoint", "UPDATING"),
+        ("Endpoint Deployment", "UPDATING", "ActivatingTraffic"),
+        ("Endpoint Deployment", "UPDATING", "Baking"),
+        ("Endpoint Deployment", "UPDATING", "ActivatingTraffic"),
+        ("Endpoint Deployment", "UPDATING", "Baking"),
+        ("Endpoint", "IN_SERVICE"),
+        ("Endpoint", "DELETING"),
+    ]
+
+    def look() -> bool:
+        for message in cloud.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            event = json.loads(message["Body"])
+            label = event["detail-type"].removeprefix("SageMaker ").removesuffix(" State Change")
+            variants = event["detail"].get("PendingDeploymentSummary", {}).get("ProductionVariants", [])
+            stage = [each["VariantStatus"][0]["Status"] for each in variants] if "Deployment" in label else []
+            assert event["detail"]["EndpointName"] == name
+            told.append((label, event["detail"]["EndpointStatus"], *stage))
+        return len(told) >= len(expected)
+
+    wait_until(look)
+    assert sorted(told) == sorted(expected)  # a queue keeps no order
+    cloud.client("events").remove_targets(Rule=name, Ids=["queue"])
+    cloud.client("events").delete_rule(Name=name)
+
+
 def test_an_alarm_on_the_new_fleet_takes_the_traffic_back_and_no_request_is_lost(cloud: LocalCloud, name: str) -> None:
     start_endpoint(cloud, name, SAY.format(word="old"))
     create_model(cloud, f"{name}-new", SLOW)

@@ -19,6 +19,7 @@ from switchyard.cloud.faults import Fault
 from switchyard.cloud.iam.service_calls import SAGEMAKER
 from switchyard.cloud.sagemaker import search
 from switchyard.cloud.sagemaker.context import Context, Sabotage
+from switchyard.cloud.sagemaker.endpoint_events import EndpointEvent
 from switchyard.cloud.sagemaker.endpoints import Endpoint
 from switchyard.cloud.sagemaker.errors import (
     NotRunError,
@@ -60,7 +61,7 @@ class SageMaker:
     context : Context
         The cloud that it is part of.
     on_change : callable
-        Called with a job, or with a model package, at each change of its status.
+        Called with a job, a model package or an endpoint's event, at each change of its status.
     quotas : Quotas
         How much may be used at a time.
 
@@ -73,7 +74,7 @@ class SageMaker:
     def __init__(
         self,
         context: Context,
-        on_change: Callable[[Job | ModelPackage], None] = lambda _: None,
+        on_change: Callable[[Job | ModelPackage | EndpointEvent], None] = lambda _: None,
         quotas: Quotas | None = None,
     ) -> None:
         self._context = context
@@ -347,7 +348,7 @@ class SageMaker:
         }
 
     def _create_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        endpoint = Endpoint(self._context, request, self.describe_endpoint_config, self.describe_model)
+        endpoint = Endpoint(self._context, request, self.describe_endpoint_config, self.describe_model, self._on_change)
         with self._quotas.room_for("endpoint", endpoint_instances(endpoint.wanted()), self._used_by_endpoints()):
             self.endpoints.add(endpoint)
         endpoint.create()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,10 +123,12 @@ class Deployment:
         in the name of this role.
     time_scale : float
         Seconds here for one second of a wait.
-    variants : int
+    instances : int
         How many instances the new fleet has.
     took : float
         How many seconds it took until the new fleet was up.
+    on_stage : callable
+        Called when its `status` has changed.
 
     Attributes
     ----------
@@ -136,8 +139,17 @@ class Deployment:
     """
 
     def __init__(
-        self, plan: Plan, identity: Identity, role_arn: str, time_scale: float, *, instances: int, took: float
+        self,
+        plan: Plan,
+        identity: Identity,
+        role_arn: str,
+        time_scale: float,
+        *,
+        instances: int,
+        took: float,
+        on_stage: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_stage = on_stage
         self._plan = plan
         self._identity = identity
         self._role_arn = role_arn
@@ -162,13 +174,16 @@ class Deployment:
             active = max(1, math.ceil(round(step.share * self._instances, 6)))
             capacity = "full" if step.share == 1 else "canary"
             where = f"on {capacity} capacity of {active} instance(s)."
-            self.status = variant_status("ActivatingTraffic", f"Activating traffic {where}")
+            self._enter("ActivatingTraffic", f"Activating traffic {where}")
             self.share = step.share
-            said = f"Baking for {step.seconds} seconds ({step.why}) with traffic enabled {where}"
-            self.status = variant_status("Baking", said)
+            self._enter("Baking", f"Baking for {step.seconds} seconds ({step.why}) with traffic enabled {where}")
             if trouble := self._bake(step.seconds):
                 return trouble
         return None
+
+    def _enter(self, status: str, message: str) -> None:
+        self.status = variant_status(status, message)
+        self._on_stage()
 
     def _bake(self, seconds: int) -> str | None:
         self._left -= seconds

@@ -17,6 +17,7 @@ from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.backlog import Backlog
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.deployments import Deployment, Plan, make_plan, variant_status
+from switchyard.cloud.sagemaker.endpoint_events import DEPLOYMENT, STATUS, EndpointEvent
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
 from switchyard.cloud.sagemaker.fleets import Choice, Fleet, definitions, ping_failure
 from switchyard.cloud.sagemaker.images import UnknownImageError
@@ -41,6 +42,8 @@ class Endpoint:
         Given an endpoint configuration's name, returns what DescribeEndpointConfig says of it.
     model : callable
         Given a model's name, returns what DescribeModel says of it.
+    on_change : callable
+        Called when its status has changed, or a deployment has come to another stage.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class Endpoint:
         request: dict[str, Any],
         config: Callable[[str], dict[str, Any]],
         model: Callable[[str], dict[str, Any]],
+        on_change: Callable[[EndpointEvent], None] = lambda _: None,
     ) -> None:
         self._context = context
+        self._on_change = on_change
         self._config = config
         self._model = model
         self.name: str = request["EndpointName"]
@@ -80,6 +85,7 @@ class Endpoint:
     def create(self) -> None:
         """Begin to serve, in the background."""
         self._settled.clear()
+        self._tell(STATUS)
         threading.Thread(target=self._create, name=f"endpoint {self.name}", daemon=True).start()
 
     def update(
@@ -351,8 +357,12 @@ class Endpoint:
                 self._context.time_scale,
                 instances=green.instances(),
                 took=time.monotonic() - began,
+                on_stage=lambda: self._tell(DEPLOYMENT),
             )
-            self._deployment = deployment
+            with self._lock:
+                self._deployment = deployment
+                if self._failure is not None:  # meanwhile
+                    deployment.abort(self._failure)
             reason = deployment.run()
         self._finish_update(green, reason)
 
@@ -440,6 +450,13 @@ class Endpoint:
     def _move(self, status: str) -> None:
         self.status = status
         self.modified = now()
+        self._tell(STATUS)
+
+    def _tell(self, label: str) -> None:
+        try:
+            self._on_change(EndpointEvent(label, self.arn, self.describe(), self.tags))
+        except Exception:  # who cannot be told keeps no endpoint from serving
+            LOG.exception("%s: an event could not be published", self.name)
 
 
 def _reason(error: Exception) -> str:
