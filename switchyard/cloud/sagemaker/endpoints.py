@@ -6,7 +6,6 @@ Sources: CreateEndpoint, UpdateEndpoint, DescribeEndpoint (Amazon SageMaker API 
 from __future__ import annotations
 
 import logging
-import random
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from typing import Any
 from switchyard.cloud.account import arn
 from switchyard.cloud.sagemaker.backlog import Backlog
 from switchyard.cloud.sagemaker.context import Context
-from switchyard.cloud.sagemaker.deployments import Deployment, Plan, make_plan, variant_status
+from switchyard.cloud.sagemaker.deployments import Deployment, Plan, make_plan
 from switchyard.cloud.sagemaker.endpoint_events import DEPLOYMENT, STATUS, EndpointEvent
 from switchyard.cloud.sagemaker.errors import NotRunError, ValidationError
 from switchyard.cloud.sagemaker.fleets import Choice, Fleet, definitions, ping_failure
@@ -25,6 +24,7 @@ from switchyard.cloud.sagemaker.s3 import TransferError
 from switchyard.cloud.sagemaker.serving import ModelServerError
 from switchyard.cloud.sagemaker.store import now
 from switchyard.cloud.sagemaker.tags import tags_of
+from switchyard.cloud.sagemaker.traffic import Traffic
 from switchyard.cloud.sagemaker.variants import DRAIN_SECONDS, Variant
 
 LOG = logging.getLogger(__name__)
@@ -75,11 +75,9 @@ class Endpoint:
         self.is_confirmed = False  # whether who deployed it has seen it serve
         self._earlier_config: str | None = None
         self._failure: str | None = None
-        self._fleet: Fleet | None = None
-        self._pending: Fleet | None = None
-        self._deployment: Deployment | None = None
+        self._traffic = Traffic()
         self.backlog = Backlog(self._at_a_time)  # of requests, if it is for asynchronous inference
-        self._lock = threading.RLock()
+        self._lock = self._traffic.lock
         self._settled = threading.Event()
 
     def create(self) -> None:
@@ -119,7 +117,7 @@ class Endpoint:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
             if deployment_config is None and as_before:
                 deployment_config = self.deployment_config
-            before = None if self._fleet is None else self._fleet.config["ProductionVariants"]
+            before = None if self._traffic.fleet is None else self._traffic.fleet.config["ProductionVariants"]
             plan = make_plan(deployment_config, wanted, before)
             self.deployment_config = deployment_config or self.deployment_config
             self._settled.clear()
@@ -142,7 +140,7 @@ class Endpoint:
         with self._lock:
             if self.status in BUSY:
                 raise ValidationError(f'Cannot update in-progress endpoint "{self.arn}".')
-            variants = {variant.name: variant for variant in self._all_variants()}
+            variants = {variant.name: variant for variant in self._traffic.variants()}
             unknown = [each["VariantName"] for each in desired if each["VariantName"] not in variants]
             if unknown:
                 raise ValidationError(
@@ -188,26 +186,23 @@ class Endpoint:
         with self._lock:
             if self.status in {"Creating", "Updating"}:
                 self._failure = reason
-                if self._deployment is not None:
-                    self._deployment.abort(reason)
+                if self._traffic.deployment is not None:
+                    self._traffic.deployment.abort(reason)
             elif self.status == "InService" and self._earlier_config is not None:
                 self._settled.clear()
                 self._move("RollingBack")
                 self.config_name = self._earlier_config
                 threading.Thread(target=self._go_back, args=(reason,), daemon=True).start()
-            elif self.status == "InService" and self._fleet is not None:
-                old, self._fleet = self._fleet, None
+            elif self.status == "InService" and self._traffic.fleet is not None:
+                old = self._traffic.fleet
+                self._traffic.replace(None)
                 self.failure_reason = reason
                 self._settle("Failed")
                 threading.Thread(target=old.stop, daemon=True).start()
 
     def close(self) -> None:
         """Let go of everything at once, at the cloud's own end."""
-        if self._deployment is not None:
-            self._deployment.abort("the local cloud has ended")
-        for fleet in (self._fleet, self._pending):
-            if fleet is not None:
-                fleet.close()
+        self._traffic.close()
 
     def wait_until_settled(self, timeout: float) -> bool:
         """Return whether the endpoint has come to rest, after waiting at most `timeout` seconds."""
@@ -223,20 +218,15 @@ class Endpoint:
         ThrottlingError
             The variant has as many requests under way as it takes.
         """
-        with self._lock:
-            fleets = self._serving()
-            if not fleets:
-                raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
-            for fleet in fleets:
-                if (chosen := fleet.choose(target_variant)) is not None:
-                    return chosen
+        if (chosen := self._traffic.choose(target_variant)) is not None:
+            return chosen
+        if self._traffic.fleet is None:
+            raise ValidationError(f"Endpoint {self.name} is {self.status}: it does not serve requests now.")
         raise ValidationError(f"Variant {target_variant} not found for Endpoint {self.name}.")
 
     def wanted(self) -> list[dict[str, Any]]:
         """Return the variants that it needs instances for, as their definitions have them."""
-        pending = [] if self._pending is None else definitions(self._pending.config)
-        serving = [{**variant.definition, "InitialInstanceCount": variant.count} for variant in self._all_variants()]
-        return [*serving, *pending] or self._definitions
+        return self._traffic.wanted() or self._definitions
 
     @property
     def role_arn(self) -> str:
@@ -253,7 +243,7 @@ class Endpoint:
 
     def record_backlog(self) -> bool:
         """Record how long its queue is, and return true, if it is in service and has one."""
-        fleet = self._fleet
+        fleet = self._traffic.fleet
         if self.async_config is None or fleet is None:
             return False
         self.backlog.record(self.name, fleet.instances())
@@ -261,23 +251,19 @@ class Endpoint:
 
     def variants(self) -> list[Variant]:
         """Return the variants that serve now."""
-        with self._lock:
-            return [] if self._fleet is None else list(self._fleet.variants.values())
+        return self._traffic.production()
 
     def describe(self) -> dict[str, Any]:
         """Answer DescribeEndpoint."""
-        fleet = self._fleet
         return {
             "EndpointName": self.name,
             "EndpointArn": self.arn,
             "EndpointConfigName": self.config_name,
-            **({} if fleet is None else fleet.describe()),
-            "DataCaptureConfig": None if fleet is None or fleet.capture is None else fleet.capture.describe(),
+            **self._traffic.describe(self.deployed_at),
             "AsyncInferenceConfig": self.async_config,
             "EndpointStatus": self.status,
             "FailureReason": self.failure_reason,
             "LastDeploymentConfig": self.deployment_config,
-            "PendingDeploymentSummary": self._summarize_pending(),
             "CreationTime": self.created,
             "LastModifiedTime": self.modified,
         }
@@ -292,52 +278,13 @@ class Endpoint:
             "EndpointStatus": self.status,
         }
 
-    def _all_variants(self) -> list[Variant]:
-        with self._lock:
-            return [] if self._fleet is None else self._fleet.all()
-
-    def _serving(self) -> list[Fleet]:
-        """Return the fleets that have traffic now, the one whose turn it is first."""
-        if self._fleet is None:
-            return []
-        if self._pending is None or self._deployment is None or not (share := self._deployment.share):
-            return [self._fleet]
-        if share >= 1:
-            return [self._pending]
-        fleets = [self._fleet, self._pending]
-        return fleets[::-1] if random.random() < share else fleets  # noqa: S311
-
-    def _summarize_pending(self) -> dict[str, Any] | None:
-        with self._lock:
-            if self._pending is None:
-                return None
-            if self._deployment is None:
-                status = variant_status("Creating", f"Launching {self._pending.instances()} instance(s).")
-            else:
-                status = self._deployment.status
-            return {
-                "EndpointConfigName": self._pending.config_name,
-                **self._pending.describe(status),
-                "StartTime": self.deployed_at,
-            }
-
     def _create(self) -> None:
         try:
             fleet = self._start_fleet(self.config_name)
         except Exception as error:
-            self.failure_reason = _reason(error)
-            self._pending = None
-            self._settle("Failed")
+            self._fall_back(_reason(error))
             return
-        with self._lock:
-            self.failure_reason, self._failure = self._failure, None
-            self._pending = None
-            if self.failure_reason is None:
-                self._fleet = fleet
-                self._settle("InService")
-                return
-            self._settle("Failed")
-        fleet.stop()
+        self._finish_update(fleet, None)
 
     def _update(self, config_name: str, keep: Set[str], plan: Plan) -> None:
         began = time.monotonic()
@@ -345,11 +292,10 @@ class Endpoint:
             green = self._start_fleet(config_name, keep)
         except Exception as error:
             # SageMaker rolls back by itself: the endpoint goes on with the configuration that it had.
-            self.failure_reason, self._pending, self._failure = _reason(error), None, None
-            self._settle("InService" if self._fleet is not None else "Failed")
+            self._fall_back(_reason(error))
             return
         reason = None
-        if self._fleet is not None:
+        if self._traffic.fleet is not None:
             deployment = Deployment(
                 plan,
                 self._context.identity,
@@ -360,7 +306,7 @@ class Endpoint:
                 on_stage=lambda: self._tell(DEPLOYMENT),
             )
             with self._lock:
-                self._deployment = deployment
+                self._traffic.deployment = deployment
                 if self._failure is not None:  # meanwhile
                     deployment.abort(self._failure)
             reason = deployment.run()
@@ -368,19 +314,27 @@ class Endpoint:
 
     def _finish_update(self, green: Fleet, reason: str | None) -> None:
         with self._lock:
-            self.failure_reason, self._failure = reason or self._failure, None
-            self._pending = self._deployment = None
             old: Fleet | None = green
-            if self.failure_reason is None:
-                old, self._fleet = self._fleet, green
-                self._earlier_config, self.config_name = self.config_name, green.config_name
+            if reason := reason or self._failure:
+                self._fall_back(reason)
+            else:
+                if (old := self._traffic.replace(green)) is not None:
+                    self._earlier_config = self.config_name
+                self.config_name, self.failure_reason = green.config_name, None
                 self.async_config = green.config.get("AsyncInferenceConfig")
-            self._settle("InService" if self._fleet is not None else "Failed")
+                self._settle("InService")
         if old is not None:
             old.stop()
 
+    def _fall_back(self, reason: str) -> None:
+        """Go on with the fleet that served before, if there is one."""
+        with self._lock:
+            self.failure_reason, self._failure = reason, None
+            self._traffic.keep()
+            self._settle("InService" if self._traffic.fleet is not None else "Failed")
+
     def _change_weights(self) -> None:
-        variants = self._all_variants()
+        variants = self._traffic.variants()
         try:
             for variant in variants:
                 variant.prepare()
@@ -405,12 +359,12 @@ class Endpoint:
         try:
             fleet = self._start_fleet(self.config_name)
         except Exception as error:
-            self.failure_reason, self._pending = _reason(error), None
+            self.failure_reason = _reason(error)
+            self._traffic.keep()
             self._settle("Failed")
             return
         with self._lock:
-            old, self._fleet = self._fleet, fleet
-            self._pending = None
+            old = self._traffic.replace(fleet)
             self.async_config = fleet.config.get("AsyncInferenceConfig")
             self._earlier_config, self.failure_reason = None, reason
             self._settle("InService")
@@ -418,8 +372,7 @@ class Endpoint:
             old.stop()
 
     def _delete(self, on_gone: Callable[[], None]) -> None:
-        with self._lock:
-            old, self._fleet = self._fleet, None
+        old = self._traffic.replace(None)
         self.backlog.look_again()
         if old is not None:
             old.stop()
@@ -428,18 +381,20 @@ class Endpoint:
 
     def _start_fleet(self, config_name: str, keep: Set[str] = frozenset()) -> Fleet:
         fleet = Fleet(self._context, self.name, self._config(config_name), self._model)
-        if self._fleet is not None:
-            fleet.retain(self._fleet, keep)
-        self._pending = fleet
+        if self._traffic.fleet is not None:
+            fleet.retain(self._traffic.fleet, keep)
+        self._traffic.pending = fleet
         fleet.start()
         return fleet
 
     def _at_a_time(self) -> int:
         """Return how many asynchronous requests it takes at a time; when it does not serve, all: they are refused."""
-        if self._fleet is None:
+        if self._traffic.fleet is None:
             return sys.maxsize
         client = (self.async_config or {}).get("ClientConfig") or {}
-        return int(client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_AT_A_TIME)) * self._fleet.instances()
+        return (
+            int(client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_AT_A_TIME)) * self._traffic.fleet.instances()
+        )
 
     def _settle(self, status: str) -> None:
         self._move(status)
