@@ -34,7 +34,7 @@ class Event(TaskEvent):
 
 
 class ChampionFound(TypedDict):
-    """The model approved last."""
+    """The model that serves, or served last."""
 
     model_package_arn: str
     metrics: dict[str, float]
@@ -74,7 +74,7 @@ def check_metrics(
     metrics
         What the training job reported.
     champion
-        The model approved last, if there is one.
+        The model that serves, or served last, if there is one.
     recipe
         The dimension of the metrics that are published.
 

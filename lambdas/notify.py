@@ -24,6 +24,8 @@ MAX_SUBJECT = 100
 WORDS = {
     "DEPLOYED": "deployed",
     "REJECTED": "rejected",
+    "PENDING_APPROVAL": "waits for approval",
+    "APPROVED": "approved, its release begins",
     "FAILED": "failed",
     "TIMED_OUT": "timed out",
     "ABORTED": "was stopped",
@@ -72,6 +74,12 @@ class Registration(BaseModel):
     model_package_arn: str
 
 
+class Handover(BaseModel):
+    """How a release is to put the model into service."""
+
+    strategy: str
+
+
 class Names(BaseModel):
     """The names of the run."""
 
@@ -81,11 +89,12 @@ class Names(BaseModel):
 class Event(StateEvent):
     """The payload: how the run ended, and its state as far as it came."""
 
-    status: Literal["DEPLOYED", "REJECTED", "FAILED", "TIMED_OUT", "ABORTED"]
+    status: Literal["DEPLOYED", "REJECTED", "PENDING_APPROVAL", "APPROVED", "FAILED", "TIMED_OUT", "ABORTED"]
     execution_arn: str
     started: datetime
     recipe: str | None = None
     names: Names | None = None
+    handover: Handover | None = None
     gate: list[GateRule] = Field(default_factory=list)
     evaluation: Evaluation | None = None
     used: Used | None = None
@@ -96,7 +105,7 @@ class Event(StateEvent):
     @property
     def has_failed(self) -> bool:
         """Whether it ended with an error; a redriven run has the one that it overcame in its state."""
-        return self.status not in {"DEPLOYED", "REJECTED"}
+        return self.status in {"FAILED", "TIMED_OUT", "ABORTED"}
 
     @property
     def title(self) -> str:
@@ -151,7 +160,8 @@ def message(run: Event, link: str, seconds: float) -> str:
     seconds
         How long the run took.
     """
-    blocks = ["\n".join(_facts(run, seconds)), "\n".join(_metrics(run)), "\n".join(_why(run)), link]
+    parts = (_facts(run, seconds), _metrics(run), _why(run), _what_next(run), (link,))
+    blocks = ["\n".join(part) for part in parts]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -164,6 +174,8 @@ def _facts(run: Event, seconds: float) -> Iterator[str]:
     }
     if run.names is not None and run.status == "DEPLOYED":
         facts["Endpoint"] = run.names.endpoint
+    if run.handover is not None and run.status in {"PENDING_APPROVAL", "APPROVED"}:
+        facts["Strategy"] = run.handover.strategy
     if run.used is not None:
         facts["Predictions"] = f"{run.used.predictions.rows} rows, {run.used.predictions.predictions_uri}"
     if run.registration is not None:
@@ -214,3 +226,15 @@ def _why(run: Event) -> Iterator[str]:
     elif run.evaluation is not None and run.evaluation.reasons:
         yield "Why"
         yield from (f"  - {reason}" for reason in run.evaluation.reasons)
+
+
+def _what_next(run: Event) -> Iterator[str]:
+    """Say how to decide about a model that waits for somebody."""
+    if run.status != "PENDING_APPROVAL" or run.registration is None:
+        return
+    arn = run.registration.model_package_arn
+    name = arn.partition("model-package/")[2]
+    yield "Approve it, and its release begins; or reject it with a reason:"
+    yield f"  switchyard approve {name}"
+    yield f"  switchyard reject {name} --reason '...'"
+    yield f"  aws sagemaker update-model-package --model-package-arn {arn} --model-approval-status Approved"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws import ClientError, client, error_code
 from shared.errors import InvalidRun
+from shared.handover import HandoverDocument, write_handover
 from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger, publish_metrics
 from shared.recipes import load_recipe
@@ -20,7 +21,7 @@ from shared.run_request import (
     apply_overrides,
     parse_run_request,
 )
-from shared.run_state import Data, Names, Processing, RunState, StoppingCondition, Training, Transform
+from shared.run_state import Data, Handover, Names, Processing, RunState, StoppingCondition, Training, Transform
 from shared.s3 import S3Location, list_objects
 from shared.settings import PrepareRunSettings, read_settings
 from shared.tasks import TaskEvent, task
@@ -108,6 +109,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
         )
     data_set = find_upload(request) if isinstance(request, UploadedRunRequest) else find_data(data_uri)
     run_uri = f"s3://{settings.artifact_bucket}/{run_prefix(execution)}"
+    data = _data(data_set, run_uri)
     state: RunState = {
         "recipe": recipe.name,
         "execution": execution,
@@ -115,7 +117,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
         "names": names,
         "image_uri": recipe.image_uri,
         "code_prefix_uri": recipe.code_prefix_uri,
-        "data": _data(data_set, run_uri),
+        "data": data,
         "processing": _processing(recipe),
         "training": _training(recipe, run_uri, settings.region),
         "model": {"environment": _model_environment(recipe, settings.region)},
@@ -128,6 +130,7 @@ def prepare_run(request: RunRequest, execution: str, settings: PrepareRunSetting
             {"metric": rule.metric, "direction": rule.direction, "threshold": rule.threshold, "margin": rule.margin}
             for rule in recipe.gate
         ],
+        "handover": _handover(recipe, execution, data, settings.artifact_bucket),
     }
     size = len(json.dumps(state).encode())
     if size > MAX_STATE_BYTES:
@@ -404,6 +407,35 @@ def _model_environment(recipe: PublishedRecipe, region: str) -> dict[str, str]:
         "SAGEMAKER_SUBMIT_DIRECTORY": recipe.code_uri,
         "SAGEMAKER_CONTAINER_LOG_LEVEL": str(CONTAINER_LOG_LEVEL),
         "SAGEMAKER_REGION": region,
+    }
+
+
+def _handover(recipe: PublishedRecipe, execution: str, data: Data, bucket: str) -> Handover:
+    if recipe.release.in_graph:
+        return {
+            "is_needed": False,
+            "decision": "Approved",
+            "status": "DEPLOYED",
+            "strategy": recipe.release.strategy,
+            "document_uri": None,
+        }
+    document = HandoverDocument(
+        recipe=recipe.name,
+        execution=execution,
+        content_type=recipe.content_types.input,
+        accept=recipe.content_types.output,
+        instance_type=recipe.instances.endpoint.type,
+        instance_count=recipe.instances.endpoint.count,
+        test_data_uri=data["test_uri"],
+        release=recipe.release,
+    )
+    waits = recipe.release.approval == "manual"
+    return {
+        "is_needed": True,
+        "decision": "PendingManualApproval" if waits else "Approved",
+        "status": "PENDING_APPROVAL" if waits else "APPROVED",
+        "strategy": recipe.release.strategy,
+        "document_uri": write_handover(document, bucket),
     }
 
 

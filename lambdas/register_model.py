@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 # CreateModelPackage's documentation, "CustomerMetadataProperties" and "ApprovalDescription".
 MAX_METADATA_VALUE = 256
 MAX_DESCRIPTION = 1024
+# The entries that CustomerMetadataProperties take, less those that a release adds to them.
+MAX_METADATA = 50 - 10
+_GOOD = {
+    "Approved": "Every rule of the gate holds",
+    "PendingManualApproval": "Every rule of the gate holds; it waits for somebody's approval",
+    "Rejected": "The gate gave no reason",
+}
 _NOT_METADATA = re.compile(r"[^\w\s.:/=+@-]")
 
 
@@ -32,7 +39,12 @@ class Event(TaskEvent):
     """The payload: the model, how it was made, how good it is and what was decided."""
 
     model_package_group: str
-    decision: Literal["Approved", "Rejected"]
+    decision: Literal["Approved", "Rejected", "PendingManualApproval"]
+    # How far it is on its way into service; nothing for a model that never comes there.
+    release: Literal["deployed", "requested"] | None = None
+    release_strategy: str | None = None
+    handover_uri: str | None = None
+    recipe: str
     model_uri: str
     image_uri: str
     environment: dict[str, str]
@@ -82,11 +94,16 @@ def metadata(model: Event) -> dict[str, str]:
     """Give the package's metadata: the execution, its lineage and its metrics, as SageMaker takes them."""
     entries = {
         "execution": model.execution,
+        "recipe": model.recipe,
+        "release": model.release or "",
+        "release_strategy": model.release_strategy or "",
+        "handover": model.handover_uri or "",
         **{f"lineage.{name}": value for name, value in model.lineage.items()},
         **{f"{METRIC_PREFIX}{name}": repr(value) for name, value in model.metrics.items()},
         **{f"test_metric.{name}": repr(value) for name, value in (model.test_metrics or {}).items()},
     }
-    return {key: _NOT_METADATA.sub("-", value)[:MAX_METADATA_VALUE] for key, value in entries.items() if value}
+    given = [(key, value) for key, value in entries.items() if value][:MAX_METADATA]
+    return {key: _NOT_METADATA.sub("-", value)[:MAX_METADATA_VALUE] for key, value in given}
 
 
 def _find(model: Event) -> str | None:
@@ -147,7 +164,7 @@ def _describe_decision(model: Event, arn: str) -> None:
     # somebody may have decided otherwise since.
     if client("sagemaker").describe_model_package(ModelPackageName=arn).get("ApprovalDescription"):
         return
-    reasons = "; ".join(model.reasons) or "Every rule of the gate holds"
+    reasons = "; ".join(model.reasons) or _GOOD[model.decision]
     client("sagemaker").update_model_package(
         ModelPackageArn=arn,
         ModelApprovalStatus=model.decision,

@@ -2,12 +2,13 @@
 
     Prepare run -> Is the data split? -> Split data -> Train model -> Check metrics -> Good enough?
       no  -> Record rejection -> Notify rejection -> Summarize rejection -> Rejected
-      yes -> Look up endpoint -> Create model -> Use model
+      yes -> Serve it now? -> Look up endpoint -> Create model -> Use model
                |- Is there a champion to beat? -> Create champion model -> Transform with champion
                   -> Delete champion model -> Transform test data -> Check predictions
-               |- Create endpoint config -> Does the endpoint exist? -> Create endpoint | Update endpoint
-                  -> Wait for endpoint -> Smoke test
-             -> Register model -> Notify deployment -> Summarize deployment -> Deployed
+               |- Is there an endpoint to change? -> Create endpoint config -> Does the endpoint exist?
+                  -> Create endpoint | Update endpoint -> Wait for endpoint -> Smoke test
+             -> Does it serve? -> Register model -> Notify deployment -> Summarize deployment -> Deployed
+               no -> Delete model -> Register candidate -> Notify candidate -> Summarize candidate -> Registered
                below the gate -> Take back -> Read reasons -> Keep reasons -> Record rejection -> ...
     any failure -> Roll back -> Notify failure -> Note redrives -> Fail run
       redriven -> Where to go on? -> the state that failed, or where its makings are made again
@@ -76,7 +77,7 @@ def definition() -> dict[str, Any]:
 
     # Whatever is not a plain `true` is a rejection: the gate fails closed.
     rejection = reject(on_failure)
-    good_enough.add_choice(ChoiceRule.BooleanEquals("$.evaluation.passed", True), deploy(rejection, on_failure))
+    good_enough.add_choice(ChoiceRule.BooleanEquals("$.evaluation.passed", True), use(rejection, on_failure))
     good_enough.default_choice(rejection)
 
     # What a state has left says that it is done. Roll back has deleted the model and what it served with, so
@@ -225,7 +226,7 @@ def reject(on_failure: Catch) -> Chain:
     """Keep the model that fell short, with the reasons, and end well: the workflow did its work."""
     return Chain(
         [
-            register_model("Record rejection", "Rejected", test_metrics=None, on_failure=on_failure),
+            register_model("Record rejection", "Rejected", test_metrics=None, release={}, on_failure=on_failure),
             *report(
                 "rejection",
                 {
@@ -244,17 +245,30 @@ def reject(on_failure: Catch) -> Chain:
 # Good enough
 
 
-def deploy(rejection: Chain, on_failure: Catch) -> Chain:
-    """Predict and serve with the model side by side, then register it as the champion."""
+def use(rejection: Chain, on_failure: Catch) -> Choice:
+    """Predict with the model, and serve with it side by side unless that is left to a release; then register it."""
+    create = create_model(on_failure)
+    serve_now = Choice("Serve it now?")
+    serve_now.add_choice(
+        ChoiceRule.BooleanEquals("$.handover.is_needed", False), Chain([look_up_endpoint(on_failure), create])
+    )
+    serve_now.default_choice(create)
+    does_it_serve = Choice("Does it serve?")
+    does_it_serve.add_choice(ChoiceRule.BooleanEquals("$.handover.is_needed", False), deployed(on_failure))
+    does_it_serve.default_choice(hand_over(on_failure))
+    Chain([create, use_model(take_back(rejection, on_failure), on_failure), does_it_serve])
+    return serve_now
+
+
+def deployed(on_failure: Catch) -> Chain:
+    """Register the model that serves now: the champion that the next one is compared with."""
     return Chain(
         [
-            look_up_endpoint(on_failure),
-            create_model(on_failure),
-            use_model(take_back(rejection, on_failure), on_failure),
             register_model(
                 "Register model",
                 "Approved",
                 test_metrics=JsonPath("$.used.predictions.metrics"),
+                release={"release": "deployed"},
                 on_failure=on_failure,
             ),
             *report(
@@ -268,6 +282,38 @@ def deploy(rejection: Chain, on_failure: Catch) -> Chain:
                 },
             ),
             Succeed("Deployed"),
+        ]
+    )
+
+
+def hand_over(on_failure: Catch) -> Chain:
+    """Leave the model in the registry, for a release to put into service once it is approved."""
+    delete = roll_back("Delete model", on_failure, comment="It has predicted; a release makes one of the package.")
+    return Chain(
+        [
+            delete,
+            register_model(
+                "Register candidate",
+                JsonPath("$.handover.decision"),
+                test_metrics=JsonPath("$.used.predictions.metrics"),
+                release={
+                    "release": "requested",
+                    "release_strategy": JsonPath("$.handover.strategy"),
+                    "handover_uri": JsonPath("$.handover.document_uri"),
+                },
+                on_failure=on_failure,
+            ),
+            *report(
+                "candidate",
+                {
+                    "status": JsonPath("$.handover.status"),
+                    "test_metrics": JsonPath("$.used.predictions.metrics"),
+                    "model_name": None,
+                    "endpoint_name": None,
+                    "predictions_uri": JsonPath("$.used.predictions.predictions_uri"),
+                },
+            ),
+            Succeed("Registered"),
         ]
     )
 
@@ -433,13 +479,18 @@ def check_predictions() -> LambdaStep:
 
 
 def serve() -> Chain:
-    """Bring the endpoint to the new model and ask it for a prediction."""
+    """Bring the endpoint to the new model and ask it for a prediction, if this run is to do so."""
     wait = wait_for_endpoint()
+    is_to_serve = Choice("Is there an endpoint to change?")
     exists = Choice("Does the endpoint exist?")
     update = endpoint_step("Update endpoint", update=True)
     update.next(wait)
     exists.add_choice(ChoiceRule.BooleanEquals("$.current_endpoint.exists", True), update)
-    return Chain([create_endpoint_config(), exists, endpoint_step("Create endpoint", update=False), wait, smoke_test()])
+    steps = [create_endpoint_config(), exists, endpoint_step("Create endpoint", update=False), wait, smoke_test()]
+    # Only who has looked what serves may change it: without that nothing could be restored.
+    is_to_serve.add_choice(ChoiceRule.IsPresent("$.current_endpoint", True), Chain(steps))
+    is_to_serve.default_choice(Pass("Leave it to a release", parameters={"prediction": None, "latency_ms": None}))
+    return Chain([is_to_serve])
 
 
 def create_endpoint_config() -> EndpointConfigStep:
@@ -537,14 +588,23 @@ def take_back(rejection: Chain, on_failure: Catch) -> Chain:
 # Both ways on
 
 
-def register_model(state: str, decision: str, *, test_metrics: JsonPath | None, on_failure: Catch) -> LambdaStep:
-    """Put the model into the registry with what was decided about it, and why."""
+def register_model(
+    state: str,
+    decision: str | JsonPath,
+    *,
+    test_metrics: JsonPath | None,
+    release: dict[str, Any],
+    on_failure: Catch,
+) -> LambdaStep:
+    """Put the model into the registry with what was decided about it, why, and how it is to be released."""
     return LambdaStep(
         state,
         parameters=invoke(
             "RegisterModel",
             {
                 "decision": decision,
+                **release,
+                "recipe": JsonPath("$.recipe"),
                 "model_package_group": JsonPath("$.names.model_package_group"),
                 "model_uri": JsonPath("$.training_job.model_uri"),
                 "image_uri": JsonPath("$.image_uri"),
@@ -584,7 +644,7 @@ def report(outcome: str, output: dict[str, Any]) -> list[LambdaStep | Pass]:
     return [notify(outcome, output["status"], catch_all(summarize, "$.notification_error")), summarize]
 
 
-def notify(outcome: str, status: str, on_failure: Catch) -> LambdaStep:
+def notify(outcome: str, status: str | JsonPath, on_failure: Catch) -> LambdaStep:
     """Send a message about the run, from its whole state."""
     return LambdaStep(
         f"Notify {outcome}",
@@ -615,11 +675,16 @@ def keep_error_and_input() -> Pass:
     return Pass("Keep error and input", parameters={"input": JsonPath("$$.Execution.Input"), "error": STATE})
 
 
-def roll_back(state: str, on_failure: Catch, result_path: str | None = None) -> LambdaStep:
+def roll_back(
+    state: str,
+    on_failure: Catch,
+    result_path: str | None = None,
+    comment: str = "Deletes only what this run made, and restores what served before.",
+) -> LambdaStep:
     """Undo what the run made."""
     return LambdaStep(
         state,
-        comment="Deletes only what this run made, and restores what served before.",
+        comment=comment,
         parameters=invoke("RollBack", {"state": STATE}),
         timeout_seconds=120 + FUNCTION_START_SECONDS,
         retry=retries.UNDOING,

@@ -34,8 +34,8 @@ def publish_metrics(recipe: str, values: Mapping[str, float], unit: MetricUnit =
 def publish_run_metrics(recipe: str | None, status: str, seconds: float | None) -> None:
     """Write how a run ended, and how long it took: for its recipe, and for all recipes of the project together.
 
-    The metrics are RunsDeployed, RunsRejected or RunsFailed (one, by the status), and RunDuration. Alarms
-    and graphs for all recipes need the metric without the dimension ``recipe``: CloudWatch does not add up
+    The metrics are RunsDeployed, RunsRejected, RunsRegistered or RunsFailed (one, by the status), and RunDuration.
+    Alarms and graphs for all recipes need the metric without the dimension ``recipe``: CloudWatch does not add up
     over a dimension by itself. RunDuration comes by ``status`` as well, since a run that fails early would
     make the others look fast.
 
@@ -44,17 +44,26 @@ def publish_run_metrics(recipe: str | None, status: str, seconds: float | None) 
     recipe
         The recipe's name; None when the run never got to know it.
     status
-        ``DEPLOYED``, ``REJECTED``, or whatever Step Functions calls a run that did not get there.
+        One of those below, or whatever Step Functions calls a run that did not get there.
     seconds
         From the start of the run to now; None when that is not known.
     """
-    outcome = {"DEPLOYED": "RunsDeployed", "REJECTED": "RunsRejected"}.get(status, "RunsFailed")
+    outcome = _OUTCOMES.get(status, "RunsFailed")
     values = {outcome: (1.0, MetricUnit.Count)}
     duration = {} if seconds is None else {"RunDuration": (seconds, MetricUnit.Seconds)}
     _write({**values, **duration})
     _write(duration, status=status)
     if recipe is not None:
         _write({**values, **duration}, recipe=recipe)
+
+
+# The metric that counts a run, by how it ended; any other end is a failure.
+_OUTCOMES = {
+    "DEPLOYED": "RunsDeployed",
+    "REJECTED": "RunsRejected",
+    "PENDING_APPROVAL": "RunsRegistered",
+    "APPROVED": "RunsRegistered",
+}
 
 
 def _write(values: Mapping[str, tuple[float, MetricUnit]], **dimensions: str) -> None:

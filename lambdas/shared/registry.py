@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,9 +11,27 @@ from shared.aws import ClientError, client, is_missing
 
 METRIC_PREFIX = "metric."
 
+# The metadata of a package that says whether it serves.
+RELEASE = "release"
+
+
+class ReleaseStatus(enum.Enum):
+    """What a package's metadata says under ``release``."""
+
+    DEPLOYED = "deployed"  # by the run that trained it
+    REQUESTED = "requested"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    ROLLED_BACK = "rolled-back"
+    COMPARED = "compared"
+
+
+# What serves, or served until another took its place.
+RELEASED = frozenset({ReleaseStatus.DEPLOYED.value, ReleaseStatus.RELEASED.value})
+
 
 class Champion(NamedTuple):
-    """The newest approved model package of a group."""
+    """The newest model package of a group that serves, or has served last."""
 
     model_package_arn: str
     metrics: dict[str, float]
@@ -32,13 +51,18 @@ def list_packages(group: str, **filters: str) -> Iterator[dict[str, Any]]:
 
 
 def find_champion(group: str) -> Champion | None:
-    """Give the newest approved package of a group with the metrics it was registered with."""
-    newest = next(list_packages(group, ModelApprovalStatus="Approved"), None)
-    if newest is None:
-        return None
-    arn = newest["ModelPackageArn"]
-    found = client("sagemaker").describe_model_package(ModelPackageName=arn)
-    return Champion(arn, metrics_of(found.get("CustomerMetadataProperties", {})))
+    """Give the newest approved package of a group that came into service, with the metrics it was registered with.
+
+    One that is approved and not released yet has shown nothing, and is no champion; one without a word about its
+    release was put into service by the run that registered it.
+    """
+    for package in list_packages(group, ModelApprovalStatus="Approved"):
+        arn = package["ModelPackageArn"]
+        found = client("sagemaker").describe_model_package(ModelPackageName=arn)
+        metadata = found.get("CustomerMetadataProperties", {})
+        if metadata.get(RELEASE, ReleaseStatus.DEPLOYED.value) in RELEASED:
+            return Champion(arn, metrics_of(metadata))
+    return None
 
 
 def metrics_of(metadata: Mapping[str, str]) -> dict[str, float]:

@@ -110,6 +110,16 @@ class GateRule(TypedDict):
     margin: float | None
 
 
+class Handover(TypedDict):
+    """Whether a release puts the model into service, and what the registry and the run's output then say."""
+
+    is_needed: bool
+    decision: Literal["Approved", "PendingManualApproval"]
+    status: Literal["DEPLOYED", "APPROVED", "PENDING_APPROVAL"]
+    strategy: str
+    document_uri: str | None
+
+
 class RunState(TypedDict):
     """The machine's state after ``Prepare run``."""
 
@@ -126,3 +136,4 @@ class RunState(TypedDict):
     transform: Transform
     endpoint: Endpoint
     gate: list[GateRule]
+    handover: Handover

@@ -157,6 +157,7 @@ def _print_matrix(found: Matrix, console: Console, seconds: float) -> None:
         "serving": "An endpoint serves",
         "failing": "An endpoint serves, and the run fails for another reason",
         "rejecting": "An endpoint serves, and the gate rejects the model",
+        "handing over": "An endpoint serves, and the model waits for approval",
         "nothing": "No endpoint serves",
     }
     for before, title in titles.items():
@@ -169,7 +170,7 @@ def _print_matrix(found: Matrix, console: Console, seconds: float) -> None:
             table.add_column(column)
         state = None
         for row in rows:
-            outcome = row.outcome if row.outcome in ("DEPLOYED", "REJECTED") else f"{row.outcome} {row.error}"
+            outcome = f"{row.outcome} {row.error}".strip()
             answered = f"{row.asked - row.unanswered} of {row.asked}" if row.asked else "-"
             table.add_row(
                 row.state if row.state != state else "",

@@ -51,7 +51,8 @@ class Cell:
         The fault.
     before
         What stands before the run: `serving`, an endpoint; `nothing`; `failing`, an endpoint, and another fault
-        that brings the run to where failures are dealt with; `rejecting`, an endpoint, and a gate that no model passes.
+        that brings the run to where failures are dealt with; `rejecting`, an endpoint, and a gate that no model passes;
+        `handing over`, an endpoint, and a recipe whose models wait for approval.
     base
         That other fault.
     """
@@ -69,7 +70,7 @@ class Row:
     Parameters
     ----------
     outcome, error
-        DEPLOYED, REJECTED or the execution's status; and why.
+        The workflow's own word (DEPLOYED, REJECTED, PENDING_APPROVAL) or the execution's status; and why.
     left
         What the run made that nothing uses: models, endpoint configurations, endpoints, jobs that run.
     asked, unanswered
@@ -147,7 +148,7 @@ def fault_matrix(
         with ThreadPoolExecutor(len(lanes)) as pool:
             plain = list(pool.map(lambda lane: lane.deploy(), lanes))
             plain = list(pool.map(lambda lane: lane.deploy(), lanes))
-        rejecting, fresh = lanes.pop(), lanes.pop()
+        fresh = lanes.pop()
         tasks = site.tasks()
         serving = _in_order(plain[0], tasks)
         matrix = Matrix()
@@ -163,12 +164,17 @@ def fault_matrix(
         failing = [state for state in _in_order(lanes[0].probe(base), tasks) if state not in serving] if base else []
         run(lanes, _cells(failing, tasks, "failing", base))
         known = [*serving, *failing]
-        # After its predictions, then at once: the two ways to a rejection.
-        for reject in (rejecting.make_unbeatable, rejecting.make_strict):
-            reject()
-            rejected = [state for state in _in_order(rejecting.probe(None), tasks) if state not in known]
-            run([rejecting], _cells(rejected, tasks, "rejecting"))
-            known += rejected
+        # Left to a release; rejected after its predictions, and at once: the other ways to end well.
+        for change, before in (
+            (_Lane.leave_to_a_release, "handing over"),
+            (_Lane.make_unbeatable, "rejecting"),
+            (_Lane.make_strict, "rejecting"),
+        ):
+            for lane in lanes:
+                change(lane)
+            further = [state for state in _in_order(lanes[0].probe(None), tasks) if state not in known]
+            run(lanes, _cells(further, tasks, before))
+            known += further
         fresh.delete_endpoint()
         new = _in_order(fresh.probe(None), tasks)
         run([fresh], [Cell(state, _worst(tasks[state]), "nothing") for state in new])
@@ -279,11 +285,11 @@ def _site(project: Project, recipe: str) -> Iterator[_Site]:
     from switchyard.recipes.loading import find_recipe
 
     image = find_recipe(recipe, project.root).image
-    lanes = [f"{recipe}-{number}" for number in range(LANES)] + [f"{recipe}-fresh", f"{recipe}-strict"]
+    lanes = [f"{recipe}-{number}" for number in range(LANES)] + [f"{recipe}-fresh"]
     with tempfile.TemporaryDirectory(prefix="switchyard-matrix-") as folder:
         copies = Project(Path(folder))
         for name in lanes:
-            _write_copy(project, copies, recipe, name, strict=False)
+            _write_copy(project, copies, recipe, name)
         (copies.root / "training_code").symlink_to(project.training_code)
         shutil.copy(project.template, copies.template)
         child = launcher.start_cloud(
@@ -302,16 +308,15 @@ def _site(project: Project, recipe: str) -> Iterator[_Site]:
             child.stop()
 
 
-def _write_copy(project: Project, copies: Project, recipe: str, name: str, *, strict: bool) -> None:
-    """Write a copy of a recipe that is compared with its champion; a strict one is passed by no model."""
+def _write_copy(project: Project, copies: Project, recipe: str, name: str) -> None:
+    """Write a copy of a recipe whose run serves its model itself, and compares it with the champion."""
     import yaml
 
     document = yaml.safe_load((project.recipes / f"{recipe}.yaml").read_text(encoding="utf-8"))
     document["name"] = name
+    document.pop("release", None)
     for rule in document["gate"]:
         rule["margin"] = 0
-        if strict:
-            rule["threshold"] = -1e12 if rule["direction"] == "minimize" else 1e12
     copies.recipes.mkdir(exist_ok=True)
     (copies.recipes / f"{name}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     for path in project.recipes.iterdir():
@@ -350,20 +355,25 @@ class _Lane:
         self._settled()
         return self._tree(arn)
 
+    def leave_to_a_release(self) -> None:
+        """Let a person approve further models of this copy."""
+        self._change({"release": {"approval": "manual"}}, lambda rule: rule)
+
     def make_unbeatable(self) -> None:
         """Let no further model of this copy beat its champion."""
-        self._change_gate(lambda rule: {**rule, "margin": 1e12})
+        self._change({}, lambda rule: {**rule, "margin": 1e12})
 
     def make_strict(self) -> None:
         """Let no further model of this copy pass."""
-        self._change_gate(lambda rule: {**rule, "threshold": -1e12 if rule["direction"] == "minimize" else 1e12})
+        self._change({}, lambda rule: {**rule, "threshold": -1e12 if rule["direction"] == "minimize" else 1e12})
 
-    def _change_gate(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def _change(self, sections: dict[str, Any], gate: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         import yaml
 
         path = self._site.project.recipes / f"{self._recipe}.yaml"
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        document["gate"] = [change(rule) for rule in document["gate"]]
+        document.pop("release", None)
+        document |= {"gate": [gate(rule) for rule in document["gate"]], **sections}
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         self._site.publish(self._recipe)
 

@@ -62,7 +62,14 @@ def test_a_rejection_says_why(topic: str, event: Read, context: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "counted"), [("REJECTED", "RunsRejected"), ("DEPLOYED", "RunsDeployed"), ("ABORTED", "RunsFailed")]
+    ("status", "counted"),
+    [
+        ("REJECTED", "RunsRejected"),
+        ("DEPLOYED", "RunsDeployed"),
+        ("PENDING_APPROVAL", "RunsRegistered"),
+        ("APPROVED", "RunsRegistered"),
+        ("ABORTED", "RunsFailed"),
+    ],
 )
 def test_a_run_s_end_is_counted(
     topic: str, event: Read, context: Any, capsys: pytest.CaptureFixture[str], status: str, counted: str
@@ -101,6 +108,35 @@ def test_a_deployment_says_where_things_are() -> None:
     assert "Endpoint:      switchyard-diabetes\n" in text
     assert "Predictions:   66 rows, s3://b/runs/e/predictions/\n" in text
     assert "  r2   0.50  (at least 0.40: met)\n  mae  missing\n" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [("PENDING_APPROVAL", "waits for approval"), ("APPROVED", "approved, its release begins")],
+)
+def test_a_model_that_is_left_to_a_release_says_how_it_gets_there(status: str, title: str) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:111122223333:model-package/switchyard-diabetes/3"
+    state = {
+        "execution": "e",
+        "recipe": "diabetes",
+        "names": {"endpoint": "switchyard-diabetes"},
+        "handover": {"is_needed": True, "strategy": "canary"},
+        "evaluation": {"metrics": {"r2": 0.5}, "reasons": []},
+        "registration": {"model_package_arn": arn},
+    }
+    run = run_of(status, state, "e")
+    text = message(run, LINK, 5)
+    assert subject(run) == f"Switchyard: diabetes {title}"
+    assert "Strategy:      canary\n" in text
+    assert f"Model package: {arn}\n" in text
+    assert "Endpoint:" not in text
+    to_do = (
+        "\n\nApprove it, and its release begins; or reject it with a reason:\n"
+        "  switchyard approve switchyard-diabetes/3\n"
+        "  switchyard reject switchyard-diabetes/3 --reason '...'\n"
+        f"  aws sagemaker update-model-package --model-package-arn {arn} --model-approval-status Approved\n"
+    )
+    assert (to_do in text) == (status == "PENDING_APPROVAL")
 
 
 def test_a_failure_says_what_the_function_said() -> None:

@@ -10,6 +10,7 @@ import pytest
 from prepare_run import handler
 from shared.aws import client
 from shared.errors import InvalidRun, ServiceFault
+from shared.handover import read_handover
 
 Read = Callable[[str], dict[str, Any]]
 Publish = Callable[..., None]
@@ -132,6 +133,13 @@ def test_the_whole_state_of_a_run(published: Any, event: Read, context: Any) -> 
         },
         "endpoint": {"instance_type": "ml.t2.medium", "instance_count": 2},
         "gate": [{"metric": "rmse", "direction": "minimize", "threshold": 62.0, "margin": None}],
+        "handover": {
+            "is_needed": False,
+            "decision": "Approved",
+            "status": "DEPLOYED",
+            "strategy": "all-at-once",
+            "document_uri": None,
+        },
     }
     json.dumps(state, allow_nan=False)
 
@@ -360,6 +368,44 @@ def test_overrides_that_are_wrong_are_named(
 ) -> None:
     with pytest.raises(InvalidRun, match=said):
         prepare(overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("section", "decision", "status"),
+    [
+        ({"approval": "manual"}, "PendingManualApproval", "PENDING_APPROVAL"),
+        ({"approval": "manual", "strategy": "canary"}, "PendingManualApproval", "PENDING_APPROVAL"),
+        ({"strategy": "canary"}, "Approved", "APPROVED"),
+    ],
+)
+def test_what_is_left_to_a_release_is_kept_for_it(
+    published: Any, publish: Publish, prepare: Prepare, section: dict[str, Any], decision: str, status: str
+) -> None:
+    publish(release={"bake_seconds": 60, "steps": [50, 100], **section})
+    overrides = {"release": {"increment": 20, "samples": [{"body": "1,2"}]}, "instances": {"endpoint": {"count": 3}}}
+
+    state = prepare(overrides=overrides)
+
+    uri = "s3://switchyard-artifacts/runs/diabetes-1/release.json"
+    assert state["handover"] == {
+        "is_needed": True,
+        "decision": decision,
+        "status": status,
+        "strategy": section.get("strategy", "all-at-once"),
+        "document_uri": uri,
+    }
+    document = read_handover(uri)
+    assert (document.recipe, document.execution, document.instance_count) == ("diabetes", "diabetes-1", 3)
+    assert (document.content_type, document.accept, document.instance_type) == ("text/csv", "text/csv", "ml.t2.medium")
+    assert document.test_data_uri == state["data"]["test_uri"]
+    assert document.release.shares() == [20, 40, 60, 80, 100]
+    assert (document.release.bake_seconds, document.release.samples[0].body) == (60, "1,2")
+    assert prepare(overrides=overrides) == state
+
+
+def test_what_the_run_serves_itself_is_handed_over_to_nobody(published: Any, prepare: Prepare) -> None:
+    prepare()
+    assert published.list_objects_v2(Bucket="switchyard-artifacts", Prefix="runs/")["KeyCount"] == 0
 
 
 def test_a_run_cannot_do_without_the_approval_that_its_recipe_asks_for(

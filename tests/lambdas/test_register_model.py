@@ -41,6 +41,8 @@ def test_the_first_model_makes_the_group_and_a_package(aws: None, event: Read, c
     }
     assert package["CustomerMetadataProperties"] == {
         "execution": "diabetes-20260701-120000",
+        "recipe": "diabetes",
+        "release": "deployed",
         "lineage.recipe": "aaaaaaaaaaaa",
         "lineage.code": "bbbbbbbbbbbb",
         "lineage.data": "d41d8cd98f00b204:3HL4kqtJlcpXroDTDmJ",
@@ -53,6 +55,67 @@ def test_the_first_model_makes_the_group_and_a_package(aws: None, event: Read, c
 def test_an_approved_model_is_the_next_champion(aws: None, event: Read, context: Any) -> None:
     arn = handler(event("register_model"), context)["model_package_arn"]
     assert find_champion("switchyard-diabetes") == (arn, {"rmse": 54.12, "r2": 0.47})
+
+
+@pytest.mark.parametrize(
+    ("decision", "description"),
+    [
+        ("PendingManualApproval", "Every rule of the gate holds; it waits for somebody's approval"),
+        ("Approved", "Every rule of the gate holds"),
+    ],
+)
+def test_a_model_that_is_left_to_a_release_says_what_that_needs(
+    aws: None, event: Read, context: Any, decision: str, description: str
+) -> None:
+    document = "s3://switchyard-artifacts/runs/diabetes-20260701-120000/release.json"
+    left = {"release": "requested", "release_strategy": "blue-green", "handover_uri": document}
+    handler({**event("register_model"), "decision": decision, **left}, context)
+    (package,) = packages()
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == (decision, description)
+    assert {key: package["CustomerMetadataProperties"][key] for key in ("recipe", *left) if key[-3:] != "uri"} == {
+        "recipe": "diabetes",
+        "release": "requested",
+        "release_strategy": "blue-green",
+    }
+    assert package["CustomerMetadataProperties"]["handover"] == document
+
+
+def test_the_champion_is_the_newest_that_came_into_service(aws: None, event: Read, context: Any) -> None:
+    def registered(number: int, release: str | None) -> str:
+        payload = {**event("register_model"), "execution": f"run-{number}", "release": None}
+        arn = handler(payload, context)["model_package_arn"]
+        if release:
+            client("sagemaker").update_model_package(
+                ModelPackageArn=arn,
+                ModelApprovalStatus="Approved",  # moto forgets it otherwise
+                CustomerMetadataProperties={"release": release},
+            )
+        return str(arn)
+
+    def champion() -> str | None:
+        found = find_champion("switchyard-diabetes")
+        return found and found.model_package_arn
+
+    for number, release in enumerate(("requested", "releasing", "rolled-back", "compared")):
+        registered(number, release)
+        assert champion() is None
+    # Registered before there were releases: by the very run that put it into service.
+    earlier = registered(5, None)
+    registered(6, "requested")
+    assert champion() == earlier
+    released = registered(7, "released")
+    assert champion() == released
+    client("sagemaker").update_model_package(ModelPackageArn=released, ModelApprovalStatus="Rejected")
+    assert champion() == earlier
+
+
+def test_metadata_leaves_room_for_what_a_release_adds(aws: None, event: Read, context: Any) -> None:
+    many = {f"m{number}": float(number) for number in range(60)}
+    handler({**event("register_model"), "metrics": many}, context)
+    (package,) = packages()
+    metadata = package["CustomerMetadataProperties"]
+    assert len(metadata) == 40
+    assert {"execution", "recipe", "release", "lineage.data", "metric.m0"} <= set(metadata)
 
 
 def test_the_same_execution_never_registers_twice(aws: None, event: Read, context: Any) -> None:

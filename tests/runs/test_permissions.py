@@ -122,6 +122,12 @@ def deploys(stack: Stack) -> bool:
     return description["status"] == "SUCCEEDED" and json.loads(description["output"])["status"] == "DEPLOYED"
 
 
+def hands_over(stack: Stack) -> bool:
+    """A run leaves its model to a release."""
+    description = stack.site.start("permitted-waits", f"permitted-waits-{next(_numbers)}").wait()
+    return description["status"] == "SUCCEEDED" and json.loads(description["output"])["status"] == "PENDING_APPROVAL"
+
+
 def beats_the_champion(stack: Stack) -> bool:
     """A run compares its model with the champion, and leaves nothing of that."""
     description = stack.site.start("permitted-contest", f"permitted-contest-{next(_numbers)}").wait()
@@ -300,6 +306,7 @@ def schedule(stack: Stack, target: dict[str, Any] | None = None) -> dict[str, An
 
 # What shows that a statement is needed, where that is not a run that deploys: by role, or by one of its statements.
 SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
+    ("PrepareRunRole", "KeepHandover"): hands_over,
     ("TrainAndDeployRole", "DeleteChampionModel"): beats_the_champion,
     ("TrainAndDeployRole", "HearThatJobsEnd"): is_updated("TrainAndDeployStateMachine"),
     ("TrainAndDeployRole", "DeliverLogs"): is_updated("TrainAndDeployStateMachine"),
@@ -342,7 +349,8 @@ def stack(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     add_recipe(project, "permitted")
     add_recipe(project, "permitted-breaks", scripts={"inference.py": broken})
     add_recipe(project, "permitted-contest", gate=[{**gate, "margin": 1}])
-    site.publish(project, "permitted", "permitted-breaks", "permitted-contest")
+    add_recipe(project, "permitted-waits", release={"approval": "manual"})
+    site.publish(project, "permitted", "permitted-breaks", "permitted-contest", "permitted-waits")
     return Stack(site)
 
 

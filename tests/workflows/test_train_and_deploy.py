@@ -126,6 +126,7 @@ def test_only_causes_that_pass_are_retried(name):
         "Roll back",
         "Roll back again",
         "Take back",
+        "Delete model",
     }:  # undoing is tried again whatever went wrong, unless it is hopeless
         *retried, hopeless, everything = retried
         assert (hopeless, everything) == ("RollBackFailed", "States.ALL")
@@ -154,6 +155,7 @@ def test_a_failure_rolls_back_tells_and_ends_with_its_own_error():
     assert rolled_back == caught - {
         "Prepare run",  # by way of "Keep error and input"
         "Notify deployment",
+        "Notify candidate",
         "Notify rejection",
         "Notify failure",
         "Roll back",
@@ -178,6 +180,7 @@ def test_a_failure_rolls_back_tells_and_ends_with_its_own_error():
         ("Notify failure", "Note redrives"),
         ("Notify rejection", "Summarize rejection"),
         ("Notify deployment", "Summarize deployment"),
+        ("Notify candidate", "Summarize candidate"),
     ],
 )
 def test_what_fails_on_the_way_out_loses_nothing(name, next_state):
@@ -210,13 +213,41 @@ def test_a_roll_back_that_fails_is_told_of_and_made_up_for_by_a_redrive():
 
 def test_the_gate_fails_closed():
     gate = MACHINE["States"]["Good enough?"]
-    assert gate["Choices"] == [{"Variable": "$.evaluation.passed", "BooleanEquals": True, "Next": "Look up endpoint"}]
+    assert gate["Choices"] == [{"Variable": "$.evaluation.passed", "BooleanEquals": True, "Next": "Serve it now?"}]
     assert gate["Default"] == "Record rejection"
 
 
-def test_deployed_and_rejected_runs_give_the_same_facts():
-    deployed = {key.removesuffix(".$") for key in MACHINE["States"]["Summarize deployment"]["Parameters"]}
-    rejected = {key.removesuffix(".$") for key in MACHINE["States"]["Summarize rejection"]["Parameters"]}
+@pytest.mark.parametrize(
+    ("question", "served", "left"),
+    [
+        ("Serve it now?", "Look up endpoint", "Create model"),
+        ("Does it serve?", "Register model", "Delete model"),
+    ],
+)
+def test_what_is_not_plainly_served_by_the_run_is_left_to_a_release(question, served, left):
+    choice = MACHINE["States"][question]
+    assert choice["Choices"] == [{"Variable": "$.handover.is_needed", "BooleanEquals": False, "Next": served}]
+    assert choice["Default"] == left
+
+
+def test_nothing_is_served_unless_somebody_has_looked_what_serves_now():
+    writers = [name for name, state in states().items() if state.get("ResultPath") == "$.current_endpoint"]
+    choice = states()["Is there an endpoint to change?"]
+    assert writers == ["Look up endpoint"]
+    assert [rule["Variable"] for rule in choice["Choices"]] == ["$.current_endpoint"]
+    assert states()[choice["Default"]] == {
+        "Type": "Pass",
+        "Parameters": {"prediction": None, "latency_ms": None},
+        "End": True,
+    }
+
+
+def test_runs_give_the_same_facts_however_they_end_well():
+    deployed, registered, rejected = (
+        {key.removesuffix(".$") for key in MACHINE["States"][f"Summarize {outcome}"]["Parameters"]}
+        for outcome in ("deployment", "candidate", "rejection")
+    )
+    assert deployed == registered
     assert deployed - rejected == {"test_metrics"}
     assert rejected - deployed == {"reasons"}
 
