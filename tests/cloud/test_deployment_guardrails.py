@@ -43,7 +43,7 @@ def alarmed(*alarms: str) -> dict[str, Any]:
     return {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm} for alarm in alarms]}}
 
 
-CANARY = blue_green("CANARY", 300, 50, CanarySize=percent(25))
+CANARY = blue_green("CANARY", 300, 50, CanarySize=percent(20))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_canary_gets_its_share_bakes_and_then_gets_all(cloud: LocalCloud, move
         update(cloud, moved, CANARY)
         endpoint = baking(cloud, moved, "canary capacity of 1 instance(s)")
         before = len(answers)
-        wait_until(lambda: len(answers) > before + 100)
+        wait_until(lambda: len(answers) > before + 80)
         share = Counter(word for _, word in answers[before:])
         baking(cloud, moved, "canary capacity of 1 instance(s)")  # all that was in the time of the canary
         full = baking(cloud, moved, "Baking for 50 seconds (TerminationWaitInSeconds) with traffic enabled on full")

@@ -81,6 +81,11 @@ def test_an_endpoint_counts_until_it_is_gone(cloud: LocalCloud, name: str) -> No
     client.create_endpoint(EndpointName=name, EndpointConfigName=name)
     client.get_waiter("endpoint_in_service").wait(EndpointName=name)
     with pytest.raises(ClientError) as refused:
+        client.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "all", "DesiredInstanceCount": 2}]
+        )
+    assert error(refused) == ("ResourceLimitExceeded", exceeded("ml.c4.xlarge for endpoint usage", 1, 1, 1))
+    with pytest.raises(ClientError) as refused:
         client.update_endpoint(EndpointName=name, EndpointConfigName=name)
     assert error(refused)[1] == exceeded("ml.c4.xlarge for endpoint usage", 1, 1, 1)
     client.delete_endpoint(EndpointName=name)

@@ -375,7 +375,9 @@ class SageMaker:
 
     def _update_weights(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self.endpoint(request["EndpointName"])
-        endpoint.set_weights(request["DesiredWeightsAndCapacities"])
+        desired = request["DesiredWeightsAndCapacities"]
+        with self._quotas.room_for("endpoint", endpoint.further_instances(desired), self._used_by_endpoints()):
+            endpoint.set_weights(desired)
         return {"EndpointArn": endpoint.arn}
 
     def _delete_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:

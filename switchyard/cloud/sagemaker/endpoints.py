@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Set
 from typing import Any
 
@@ -227,6 +228,15 @@ class Endpoint:
     def wanted(self) -> list[dict[str, Any]]:
         """Return the variants that it needs instances for, as their definitions have them."""
         return self._traffic.wanted() or self._definitions
+
+    def further_instances(self, desired: list[dict[str, Any]]) -> Counter[str]:
+        """Return how many more instances of each type it has with these DesiredWeightsAndCapacities."""
+        counts = {each["VariantName"]: each.get("DesiredInstanceCount") or 0 for each in desired}
+        further: Counter[str] = Counter()
+        for variant in self._traffic.variants():
+            if kind := variant.definition.get("InstanceType"):
+                further[kind] += max(0, counts.get(variant.name, 0) - variant.count)
+        return further
 
     @property
     def role_arn(self) -> str:
