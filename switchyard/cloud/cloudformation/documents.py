@@ -141,7 +141,7 @@ def read(text: str, given: dict[str, Any], *, folder: Path | None = None, unknow
     folder : Path, optional
         Where the paths of local files in it begin; without it, there can be none.
     unknown_types : bool
-        Whether it may have resources that cannot be made here.
+        Whether it may have resources, and properties of theirs, that cannot be made here.
 
     Raises
     ------
@@ -191,6 +191,8 @@ def _check_resources(document: Document, *, unknown_types: bool) -> None:
         )
     for name, resource in resources.items():
         _check_resource(name, resource, document.processed)
+        if not unknown_types:
+            _check_properties(name, resource)
     declared = {*resources, *document.processed.get("Parameters", {})}
     for section in ("Resources", "Outputs"):
         used = set(_references(document.processed.get(section, {})))
@@ -226,10 +228,10 @@ def _check_resource(name: str, resource: dict[str, Any], template: dict[str, Any
             f"Template format error: Unresolved resource dependencies [{', '.join(sorted(lacking))}] in the Resources "
             "block of the template"
         )
-    kind = TYPES.get(resource["Type"])
-    properties = resource.get("Properties", {})
-    if kind is None:
-        return
+
+
+def _check_properties(name: str, resource: dict[str, Any]) -> None:
+    kind, properties = TYPES[resource["Type"]], resource.get("Properties", {})
     if strange := sorted(set(properties) - kind.properties):
         raise ValidationError(
             f"{name} ({resource['Type']}): Encountered unsupported property {strange[0]}; the local cloud acts on "

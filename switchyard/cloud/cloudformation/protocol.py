@@ -1,4 +1,4 @@
-"""The query protocol: a form in, XML out, both by botocore's model of the service."""
+"""The query protocol: a form in, by botocore's model of the service, and XML out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from switchyard.cloud.cloudformation.errors import CloudFormationError, Validati
 from switchyard.cloud.shapes import problems
 
 NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
+# Whose members are texts: no model has to be loaded for what every run asks first.
+_FLAT = {"DescribeStacks", "DescribeStackResources", "ListStackResources"}
 
 
 def read(body: bytes) -> tuple[str, dict[str, Any]]:
@@ -31,6 +33,8 @@ def read(body: bytes) -> tuple[str, dict[str, Any]]:
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     operation = form.pop("Action", "")
     form.pop("Version", None)
+    if operation in _FLAT:
+        return operation, dict(form)
     if operation not in _model().operation_names:
         return operation, {}
     shape = _model().operation_model(operation).input_shape
@@ -41,11 +45,9 @@ def read(body: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def write(operation: str, answer: dict[str, Any]) -> bytes:
-    """Write an answer in the shape that the model gives it; members without a value are left out."""
-    shape = _model().operation_model(operation).output_shape
-    result = f"<{operation}Result>{_members(answer, shape)}</{operation}Result>" if shape is not None else ""
+    """Write an answer; members without a value are left out."""
     return (
-        f'<{operation}Response xmlns="{NAMESPACE}">{result}'
+        f'<{operation}Response xmlns="{NAMESPACE}"><{operation}Result>{_text(answer)}</{operation}Result>'
         f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></{operation}Response>"
     ).encode()
 
@@ -94,19 +96,11 @@ def _structure(form: dict[str, str], shape: Any, prefix: str) -> dict[str, Any]:
     return found
 
 
-def _members(value: dict[str, Any], shape: Any) -> str:
-    return "".join(
-        f"<{name}>{_text(value[name], member)}</{name}>"
-        for name, member in shape.members.items()
-        if value.get(name) is not None
-    )
-
-
-def _text(value: Any, shape: Any) -> str:
-    if shape.type_name == "structure":
-        return _members(value, shape)
-    if shape.type_name == "list":
-        return "".join(f"<member>{_text(each, shape.member)}</member>" for each in value)
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{name}>{_text(inner)}</{name}>" for name, inner in value.items() if inner is not None)
+    if isinstance(value, list):
+        return "".join(f"<member>{_text(inner)}</member>" for inner in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime.datetime):
