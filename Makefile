@@ -62,7 +62,10 @@ lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready
 	$(BIN)/statelint --ignore=URI,FLOAT workflows/*.asl.json
 	$(AUTHOR)/python -m workflows.render --check
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint --template template.yaml
-	$(CHECKOV)/checkov --config-file .checkov.yaml --file template.yaml
+	for template in infrastructure/*.yml; do \
+		AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(SAM)/sam validate --lint --template $$template || exit 1; \
+	done
+	$(CHECKOV)/checkov --config-file .checkov.yaml --file template.yaml infrastructure/endpoint-one-model.yml infrastructure/endpoint-two-models.yml
 
 format: .venv/.ready-dev
 	$(BIN)/ruff check --fix .

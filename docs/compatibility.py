@@ -36,7 +36,7 @@ SERVICES = {
     "Amazon API Gateway": "runs the REST APIs of the loaded template ([api.md](api.md))",
     "Amazon CloudWatch": "runs: metrics, queries, alarms and their actions ([observability.md](observability.md))",
     "AWS IAM, AWS STS": "run: policies decide every call in a role's name ([permissions.md](permissions.md))",
-    "AWS CloudFormation": "tells of the loaded stack",
+    "AWS CloudFormation": "stacks, change sets and rollback triggers; [which types](cloudformation.md)",
     "Amazon S3, SNS, SQS, CloudWatch Logs, DynamoDB, Systems Manager": "moto's, with the defects mended that "
     "`switchyard/cloud/moto_fixes/` names",
     "AWS Service Quotas": "SageMaker's are given to `switchyard up --quota`; its API knows none of them",

@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import console, events, faults, iam, logs, redrive, report
+from switchyard.commands import console, events, faults, iam, logs, redrive, report, stack
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -360,6 +360,7 @@ app.command("console", epilog=console.EPILOG)(console.console)
 
 
 app.add_typer(iam.app)
+app.add_typer(stack.app)
 
 
 # The project

@@ -4,6 +4,7 @@ A message says what was wrong, where, and what to do next. The tree:
 
     SwitchyardError             exit code 1
     ├── PublishError            the artifact or the data bucket refused
+    ├── StackError              a stack could not be changed, or there is nothing to change
     ├── ExecutionStatusError    an execution has ended, or has not, and so cannot be stopped or redriven
     └── UsageError              exit code 2: the user's input was wrong
         ├── ProjectError        not inside a project
@@ -30,6 +31,7 @@ __all__ = [
     "ProjectError",
     "PublishError",
     "RecipeError",
+    "StackError",
     "SwitchyardError",
     "UsageError",
 ]
@@ -43,6 +45,10 @@ class SwitchyardError(Exception):
 
 class PublishError(SwitchyardError):
     """When S3 refuses what is being published."""
+
+
+class StackError(SwitchyardError):
+    """When CloudFormation cannot do to a stack what is asked, or has not succeeded."""
 
 
 class ExecutionStatusError(SwitchyardError):

@@ -66,6 +66,31 @@ def _construct_decimal(loader: CoreSchemaLoader, node: yaml.ScalarNode) -> int:
 CoreSchemaLoader.add_constructor(f"{_TAG}int", _construct_decimal)
 
 
+class CloudFormationLoader(UniqueKeyLoader):
+    """YAML with CloudFormation's short tags. Dates stay text, as CloudFormation reads them."""
+
+
+def _construct_tag(loader: CloudFormationLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if tag == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    return {name: value}
+
+
+CloudFormationLoader.add_multi_constructor("!", _construct_tag)
+CloudFormationLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in UniqueKeyLoader.yaml_implicit_resolvers.items()
+}
+
+
 def load_yaml(text: str, loader: type[yaml.SafeLoader] = CoreSchemaLoader) -> Any:
     """Parse one YAML document.
 

@@ -9,12 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from switchyard.checks.definition import placeholders
 from switchyard.problem import Problem
 from switchyard.suggest import suggest
-from switchyard.yaml_text import UniqueKeyLoader, YamlError, load_yaml
+from switchyard.yaml_text import CloudFormationLoader, YamlError, load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +71,7 @@ def read_template(project: Project) -> Template | list[Problem]:
     """Read the project's template, or say why it cannot be read."""
     file = project.relative(project.template)
     try:
-        document = load_yaml(project.template.read_text(encoding="utf-8"), _CloudFormationLoader)
+        document = load_yaml(project.template.read_text(encoding="utf-8"), CloudFormationLoader)
     except OSError as error:
         return [Problem(file, "", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError:
@@ -223,28 +221,3 @@ def _pretend_packaged(document: dict[str, Any]) -> None:
         field = _LOCAL_PATHS.get(f"AWS::Serverless::{kind}")
         if field and isinstance(shared, dict) and isinstance(shared.get(field), str):
             shared[field] = packaged
-
-
-class _CloudFormationLoader(UniqueKeyLoader):
-    """YAML with CloudFormation's short tags. Dates stay text, as CloudFormation reads them."""
-
-
-def _construct_tag(loader: _CloudFormationLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-        if tag == "GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    elif isinstance(node, yaml.MappingNode):
-        value = loader.construct_mapping(node, deep=True)
-    return {name: value}
-
-
-_CloudFormationLoader.add_multi_constructor("!", _construct_tag)
-_CloudFormationLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in UniqueKeyLoader.yaml_implicit_resolvers.items()
-}

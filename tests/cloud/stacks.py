@@ -78,3 +78,22 @@ def happened(cloud: LocalCloud, name: str) -> list[tuple[str, str]]:
     pages = cloud.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
     events = [event for page in pages for event in page["StackEvents"]]
     return [(event["LogicalResourceId"], event["ResourceStatus"]) for event in reversed(events)]
+
+
+def alarm(cloud: LocalCloud, name: str, state: str) -> str:
+    """An alarm on a metric that nobody has, in a state."""
+    cloudwatch = cloud.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Namespace="Nobody",
+        MetricName="nothing",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="Somebody says so.")
+    (found,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return str(found["AlarmArn"])

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from tests.cloud.local_cloud import HERE, LocalCloud, wait_until
-from tests.cloud.stacks import create, delete, outputs, parameters, preview, settled, update
+from tests.cloud.stacks import alarm, create, delete, outputs, parameters, preview, settled, update
 
 TEMPLATE = """
 Parameters:
@@ -148,25 +148,6 @@ def test_a_change_set_without_changes_fails(cloud: LocalCloud, stack: str) -> No
     with pytest.raises(ClientError, match="cannot be executed in its current status") as refused:
         cloud.client("cloudformation").execute_change_set(ChangeSetName=change_set["ChangeSetId"])
     assert refused.value.response["Error"]["Code"] == "InvalidChangeSetStatus"
-
-
-def alarm(cloud: LocalCloud, name: str, state: str) -> str:
-    """An alarm on a metric that nobody has, in a state."""
-    cloudwatch = cloud.client("cloudwatch")
-    cloudwatch.put_metric_alarm(
-        AlarmName=name,
-        Namespace="Nobody",
-        MetricName="nothing",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1.0,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="ignore",
-    )
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="Somebody says so.")
-    (found,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    return str(found["AlarmArn"])
 
 
 def triggers(arn: str, minutes: int = 0) -> dict[str, Any]:

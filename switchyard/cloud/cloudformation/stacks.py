@@ -129,8 +129,13 @@ class Stacks:
         declared = document.processed.get("Parameters", {})
         rollback = request.get("RollbackConfiguration")
         _check_rollback(rollback or {})
-        if rollback is None and stack is not None:
-            rollback = stack.plan.rollback
+        if stack is not None:
+            # Triggers that are not given stay; an empty list takes them away.
+            triggers = stack.plan.rollback.get("RollbackTriggers")
+            if rollback is None:
+                rollback = stack.plan.rollback
+            elif triggers:
+                rollback = {"RollbackTriggers": triggers, **rollback}
         role_arn = request.get("RoleARN") or (stack.plan.role_arn if stack is not None else None)
         if role_arn and not self._identity.authorizer.trusts(role_arn, SERVICE):
             raise ValidationError(f"Role {role_arn} is invalid or cannot be assumed")
