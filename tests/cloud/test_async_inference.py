@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud.jobs import SUM_ROWS, create_model, invoke, serve_config, variant
+from tests.cloud.jobs import SUM_ROWS, create_model, invoke, serve_config, settled_endpoint, variant
 from tests.cloud.local_cloud import LocalCloud, wait_until
 
 
@@ -142,6 +142,35 @@ def test_an_answer_that_takes_too_long_is_a_failure(cloud: LocalCloud, name: str
     serve_async(cloud, name, script)
     answer = ask(cloud, name, cloud.put(f"{name}/in.csv", "x"), InvocationTimeoutSeconds=1)
     assert "the model did not answer within 1 seconds" in written(cloud, answer["FailureLocation"])
+
+
+def test_requests_wait_while_there_is_no_instance_and_a_model_that_does_not_come_up_leaves_none(
+    cloud: LocalCloud, name: str
+) -> None:
+    serve_async(cloud, name, SUM_ROWS)
+    client = cloud.client("sagemaker")
+
+    def scale(count: int) -> dict[str, Any]:
+        desired = [{"VariantName": "all", "DesiredInstanceCount": count}]
+        client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=desired)
+        return settled_endpoint(cloud, name)
+
+    assert scale(0)["ProductionVariants"][0]["CurrentInstanceCount"] == 0
+    wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")))
+    answer = ask(cloud, name, cloud.put(f"{name}/in.csv", "1,2\n"))
+    code = cloud.get(f"s3://{cloud.bucket}/{name}/sourcedir.tar.gz")
+    cloud.client("s3").delete_object(Bucket=cloud.bucket, Key=f"{name}/sourcedir.tar.gz")
+    endpoint = scale(1)
+    assert endpoint["EndpointStatus"] == "InService"
+    assert endpoint["ProductionVariants"][0]["DesiredInstanceCount"] == 0
+    assert "sourcedir.tar.gz" in endpoint["FailureReason"]
+    assert cloud.keys(f"{name}/out") == []
+    cloud.put(f"{name}/sourcedir.tar.gz", code)
+    endpoint = scale(2)
+    assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+    assert "FailureReason" not in endpoint
+    assert written(cloud, answer["OutputLocation"]) == "3.0\n"
+    client.delete_endpoint(EndpointName=name)
 
 
 def test_an_endpoint_is_for_the_one_or_for_the_other(cloud: LocalCloud, name: str) -> None:

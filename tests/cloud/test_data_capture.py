@@ -89,7 +89,7 @@ def test_what_is_asked_and_answered_comes_into_files_by_variant_and_hour(cloud: 
 
 
 def test_each_content_type_has_its_encoding_and_one_side_alone_may_be_wanted(cloud: LocalCloud, name: str) -> None:
-    serve_captured(cloud, name, ECHO, capturing(cloud, name, "Input"))
+    serve_captured(cloud, name, ECHO, capturing(cloud, name, "Input", KmsKeyId="alias/own"))
     asked = [
         (b'{"a": 1}', "application/json; charset=utf-8", "JSON"),
         (b"\x89PNG", "image/png", "BASE64"),
@@ -99,6 +99,9 @@ def test_each_content_type_has_its_encoding_and_one_side_alone_may_be_wanted(clo
         invoke(cloud, name, body, ContentType=content_type)
     events = captured(cloud, name, len(asked))
     assert {tuple(event["captureData"]) for event in events} == {("endpointInput",)}
+    (key, *_) = cloud.keys(f"{name}/captured/{name}/")
+    written = cloud.client("s3").head_object(Bucket=cloud.bucket, Key=f"{name}/captured/{name}/{key}")
+    assert (written["ServerSideEncryption"], written["SSEKMSKeyId"]) == ("aws:kms", "alias/own")
     seen = {
         (base64.b64decode(side["data"]) if side["encoding"] == "BASE64" else side["data"].encode(), side["encoding"])
         for side in (event["captureData"]["endpointInput"] for event in events)
@@ -150,3 +153,7 @@ def test_a_destination_is_in_s3(cloud: LocalCloud, name: str) -> None:
     config = capturing(cloud, name, "Input", DestinationS3Uri="https://example.org/captured")
     with pytest.raises(ClientError, match="it is of the form s3://bucket/prefix"):
         serve_config(cloud, name, variant(name), DataCaptureConfig=config)
+    asynchronous = {"OutputConfig": {"S3OutputPath": f"s3://{cloud.bucket}/{name}"}}
+    config = capturing(cloud, name, "Input")
+    with pytest.raises(ClientError, match="DataCaptureConfig and AsyncInferenceConfig is not run"):
+        serve_config(cloud, name, variant(name), DataCaptureConfig=config, AsyncInferenceConfig=asynchronous)

@@ -348,6 +348,7 @@ class Endpoint:
         try:
             for variant in variants:
                 variant.prepare()
+            self.failure_reason = None
         except Exception as error:
             self.failure_reason = _reason(error)
             for variant in variants:
