@@ -6,6 +6,7 @@
 # make bench   measures it against plain scripts, and how fast the console is
 # make console builds the console's page anew (after a change in web/ or switchyard/console/schema.py; needs Node)
 # make screenshots takes docs/images anew (needs Chromium)
+# make cdk     writes infrastructure/cdk/cdk.out: the templates, as stacks of an AWS CDK app (needs Node)
 # make render  writes workflows/*.asl.json anew (after a change in workflows/*.py)
 
 PYTHON ?= python3
@@ -17,6 +18,7 @@ BIN := .venv/bin
 AUTHOR := .venv-author/bin
 SAM := .venv-sam/bin
 CHECKOV := .venv-checkov/bin
+CDK := .venv-cdk/bin
 IMAGE := .venv-image/bin
 REFERENCE := .venv-reference/bin
 PYTORCH := .venv-pytorch/bin
@@ -25,7 +27,7 @@ PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-image lint format bench docs render author schema console screenshots test-page environments clean
+.PHONY: help run up test test-image lint format bench docs render author schema console screenshots cdk test-page environments clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -88,12 +90,15 @@ console: .venv/.ready web/node_modules/.ready
 screenshots: .venv/.ready-dev
 	$(BIN)/python docs/screenshots.py
 
+cdk: .venv-cdk/.ready
+	@$(CDK)/python infrastructure/cdk/app.py
+
 author: .venv-author/.ready
 
-environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready .venv-image/.ready .venv-reference/.ready web/node_modules/.ready
+environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready .venv-cdk/.ready .venv-image/.ready .venv-reference/.ready web/node_modules/.ready
 
 clean:
-	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-image .venv-reference .venv-pytorch .switchyard
+	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-cdk .venv-image .venv-reference .venv-pytorch .switchyard
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -128,6 +133,13 @@ clean:
 	@$(PYTHON) -m venv .venv-checkov
 	@$(CHECKOV)/python $(INSTALL) '$(PIP)'
 	@$(CHECKOV)/python $(INSTALL) --constraint constraints-checkov.txt --group checkov
+	@touch $@
+
+.venv-cdk/.ready: pyproject.toml constraints-cdk.txt
+	@echo "Setting up .venv-cdk (the AWS CDK, whose library talks to Node) ..."
+	@$(PYTHON) -m venv .venv-cdk
+	@$(CDK)/python $(INSTALL) '$(PIP)'
+	@$(CDK)/python $(INSTALL) --constraint constraints-cdk.txt --group cdk
 	@touch $@
 
 .venv-image/.ready: pyproject.toml constraints-image.txt
