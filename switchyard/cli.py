@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import console, events, faults, iam, logs, redrive, report, stack
+from switchyard.commands import clean, console, events, faults, iam, logs, redrive, report, stack
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -258,6 +258,7 @@ def stop(context: typer.Context, execution: ExecutionName, as_json: AsJson = Fal
 
 app.add_typer(faults.app, name="faults")
 app.command("redrive", epilog=redrive.EPILOG)(redrive.redrive)
+app.command("clean", epilog=clean.EPILOG)(clean.clean)
 app.add_typer(events.app, name="events")
 
 

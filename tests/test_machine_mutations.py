@@ -331,7 +331,10 @@ def is_found(mutation: Mutation, found: list[Problem], *, is_alone: bool = False
     place = re.sub(r"Branches\[(\d+)", r"Branches[\1]", names)
     if not mutation.is_local:
         if is_alone:
-            return any(mutation.state in str(problem) for problem in found)
+            # What a state of a Map's processor writes, the processor's own states read, and one of them is told.
+            beside = names.rpartition(".")[0] + "."
+            within = "ItemProcessor" in beside
+            return any(mutation.state in str(each) or (within and each.where.startswith(beside)) for each in found)
         # Among others, what is told of the field itself is of this mutation; all else may be of another one.
         return mutation.kind == "resource" and any(problem.where == f"{place}.Resource" for problem in found)
     return any(problem.where == place or problem.where.startswith(f"{place}.") for problem in found)

@@ -121,6 +121,8 @@ def _readable_state(state: dict[str, Any]) -> dict[str, Any]:
     fields = {name: state[name] for name in (*FIRST, *middle, *LAST) if name in state}
     if "Branches" in fields:
         fields["Branches"] = [_readable(branch) for branch in fields["Branches"]]
+    if "ItemProcessor" in fields:
+        fields["ItemProcessor"] = _readable(fields["ItemProcessor"])
     return fields
 
 

@@ -83,6 +83,18 @@ class Parallel(_ResultSelector, steps.Parallel):
     """The SDK's Parallel, with ResultSelector."""
 
 
+class Map(_MoreFields, steps.Map):
+    """The SDK's Map, with ItemProcessor (December 2022) in place of Iterator; an inline one."""
+
+    more_fields = ("item_processor",)
+
+    def to_dict(self) -> dict[str, Any]:
+        processor = self.fields["item_processor"]
+        state: dict[str, Any] = super(steps.Map, self).to_dict()
+        state["ItemProcessor"] = {"ProcessorConfig": {"Mode": "INLINE"}, **steps.Graph(processor).to_dict()}
+        return state
+
+
 class LambdaStep(_ResultSelector, steps.LambdaStep):
     """The SDK's LambdaStep, with ResultSelector."""
 

@@ -25,11 +25,16 @@ __all__ = [
     "is_missing",
     "is_refused",
     "is_transient",
+    "patient_client",
 ]
 
 # The state machine retries a whole function as well, so a client gives up well before the function's own
 # time-out, which would not say what it was waiting for.
 _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
+# What asks for a thousand things in a row is throttled, and slows down rather than begins again.
+_PATIENT_CONFIG = Config(
+    connect_timeout=5, read_timeout=20, retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=10
+)
 # A model may take 60 s to answer (InvokeEndpoint's documentation).
 _RUNTIME_CONFIG = Config(connect_timeout=5, read_timeout=65, retries={"total_max_attempts": 1})
 
@@ -59,6 +64,12 @@ _THROTTLED = frozenset(
 def client(service: str) -> Any:
     """Give the worker's client for an AWS service; boto3 has no types for it, hence Any."""
     return boto3.client(service, config=_RUNTIME_CONFIG if service == "sagemaker-runtime" else _CONFIG)
+
+
+@cache
+def patient_client(service: str) -> Any:
+    """Give the worker's client for many requests in a row."""
+    return boto3.client(service, config=_PATIENT_CONFIG)
 
 
 def error_code(error: ClientError) -> str:

@@ -4,6 +4,7 @@
 
     SwitchyardError
     ├── InvalidRun             the run's input, recipe or data is wrong; a retry cannot help
+    ├── InvalidHousekeeping    the input of housekeeping is wrong, or names a plan that there is not
     ├── ServiceFault           AWS throttled or failed a call; retry
     ├── EndpointBusy           somebody else changes the endpoint; retry
     ├── EndpointNotReady       the endpoint is still changing; retry
@@ -28,6 +29,10 @@ class SwitchyardError(Exception):
 
 class InvalidRun(SwitchyardError):
     """When the run's input, recipe or data is wrong."""
+
+
+class InvalidHousekeeping(SwitchyardError):
+    """When the input of housekeeping is wrong, or names a plan that there is not."""
 
 
 class ServiceFault(SwitchyardError):

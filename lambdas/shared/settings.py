@@ -30,6 +30,35 @@ class NotifySettings(BaseModel):
     execution_url: str = Field(validation_alias="EXECUTION_URL")  # what an execution's ARN is put behind
 
 
+class HousekeepingSettings(BaseModel):
+    """Environment of DeleteUnusedFunction, and a part of FindUnusedFunction's."""
+
+    artifact_bucket: str = Field(validation_alias="ARTIFACT_BUCKET")
+    project_name: str = Field(validation_alias="PROJECT_NAME")
+    state_machine_arns: str = Field(validation_alias="STATE_MACHINE_ARNS")
+
+    @property
+    def machines(self) -> list[str]:
+        """The state machines whose executions make, need or undo things."""
+        return self.state_machine_arns.split(",")
+
+
+class FindUnusedSettings(HousekeepingSettings):
+    """Environment of FindUnusedFunction; the limits are those that an execution's input does not give."""
+
+    idle_periods: int = Field(validation_alias="IDLE_PERIODS")
+    idle_period_hours: int = Field(validation_alias="IDLE_PERIOD_HOURS")
+    unused_days: int = Field(validation_alias="UNUSED_DAYS")
+    artifact_days: int = Field(validation_alias="ARTIFACT_DAYS")
+    keep_packages: int = Field(validation_alias="KEEP_PACKAGES")
+
+
+class ReportHousekeepingSettings(NotifySettings):
+    """Environment of ReportHousekeepingFunction."""
+
+    artifact_bucket: str = Field(validation_alias="ARTIFACT_BUCKET")
+
+
 class RunsApiSettings(BaseModel):
     """Environment of RunsApiFunction."""
 

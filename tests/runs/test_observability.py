@@ -11,7 +11,7 @@ import pytest
 
 from switchyard.project import Project
 from tests.cloud.local_cloud import wait_until
-from tests.runs.conftest import Site, add_recipe
+from tests.runs.conftest import Execution, Site, add_recipe
 
 
 def names(site: Site, namespace: str, **dimensions: str) -> set[str]:
@@ -83,6 +83,9 @@ def test_a_deployed_run_leaves_its_metrics(site: Site, project: Project) -> None
 def test_every_metric_of_an_alarm_is_one_that_there_is(site: Site, project: Project) -> None:
     site.publish(project, "diabetes")
     assert site.start("diabetes", "alarmed-1").wait()["status"] == "SUCCEEDED"
+    housekeeping = site.outputs["HousekeepingStateMachineArn"]
+    failed = site.client("stepfunctions").start_execution(stateMachineArn=housekeeping, input="[]", name="alarmed-2")
+    assert Execution(site, failed["executionArn"], "alarmed-2").wait()["status"] == "FAILED"
     alarms = site.client("cloudwatch").describe_alarms(AlarmNamePrefix="switchyard-")["MetricAlarms"]
     watched = [alarm for alarm in alarms if "MetricName" in alarm and "-housing-" not in alarm["AlarmName"]]
     assert len(watched) >= 3

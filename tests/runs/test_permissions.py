@@ -12,6 +12,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from typing import Any
 
@@ -22,6 +23,8 @@ from botocore.exceptions import ClientError
 from switchyard.project import Project
 from tests.cloud.local_cloud import LocalCloud, wait_until
 from tests.runs.conftest import ROOT, Site, add_recipe
+from tests.runs.test_housekeeping import NOW as HOUSEKEEPING_NOW
+from tests.runs.test_housekeeping import House
 from tests.runs.test_uploads import EVENT, dead_letters, put_events, runs_of, upload
 from tests.signed_http import send_signed
 
@@ -64,7 +67,11 @@ LOST = [
     for key, actions in STATEMENTS.items()
     if all(any(fnmatch(action, loss) for loss in LOSSES) for action in actions)
 ]
-NEEDED = [key for key in STATEMENTS if key not in LOST and key[0] != "ScheduleRole"]
+# Roles that do nothing in a run, or that the template has only with parameters of their own: a cloud is made for them.
+SCHEDULERS = ("ScheduleRole", "HousekeepingScheduleRole")
+HOUSEKEEPERS = ("HousekeepingRole", "FindUnusedRole", "DeleteUnusedRole", "ReportHousekeepingRole")
+APART = (*SCHEDULERS, *HOUSEKEEPERS)
+NEEDED = [key for key in STATEMENTS if key not in LOST and key[0] not in APART]
 
 
 class Stack:
@@ -257,25 +264,25 @@ def what_cannot_start_is_kept(stack: Stack) -> bool:
     return is_kept()
 
 
-def a_schedule_starts_a_run(stack: Stack) -> bool:
-    """A schedule starts a run."""
+def a_schedule_starts(stack: Stack, name: str, role: str) -> bool:
+    """A schedule starts an execution."""
     before, states = stack.denied(), stack.site.client("stepfunctions")
-    target = schedule(stack)
+    target = schedule(stack, name)
     known = {each["executionArn"] for each in states.list_executions(stateMachineArn=target["Arn"])["executions"]}
 
     def is_started() -> bool:
         listed = states.list_executions(stateMachineArn=target["Arn"])["executions"]
         return any(each["executionArn"] not in known for each in listed)
 
-    schedule(stack, target)
-    refused = (stack.id("ScheduleRole"), "states:StartExecution")
+    due_at_once(stack, target)
+    refused = (stack.id(role), "states:StartExecution")
     wait_until(lambda: is_started() or (stack.denied() - before)[refused])
     return is_started()
 
 
-def what_a_schedule_cannot_start_is_kept(stack: Stack) -> bool:
+def what_a_schedule_cannot_start_is_kept(stack: Stack, name: str, role: str) -> bool:
     """A schedule's input that starts nothing comes to the dead-letter queue."""
-    before, target = stack.denied(), schedule(stack)
+    before, target = stack.denied(), schedule(stack, name)
     queue = {"QueueUrl": stack.id("StartRunDeadLetterQueue"), "AttributeNames": ["ApproximateNumberOfMessages"]}
     sqs = stack.site.client("sqs")
 
@@ -283,25 +290,38 @@ def what_a_schedule_cannot_start_is_kept(stack: Stack) -> bool:
         return int(sqs.get_queue_attributes(**queue)["Attributes"]["ApproximateNumberOfMessages"])
 
     known = kept()
-    schedule(stack, {**target, "Arn": f"{target['Arn']}-that-is-not-there"})
-    refused = (stack.id("ScheduleRole"), "sqs:SendMessage")
+    due_at_once(stack, {**target, "Arn": f"{target['Arn']}-that-is-not-there"})
+    refused = (stack.id(role), "sqs:SendMessage")
     wait_until(lambda: kept() > known or (stack.denied() - before)[refused])
     return kept() > known
 
 
-def schedule(stack: Stack, target: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the target of the template's schedule; with one, make another schedule, which is due at once."""
-    scheduler = stack.site.client("scheduler")
-    if target is None:
-        found: dict[str, Any] = scheduler.get_schedule(Name="switchyard-diabetes")["Target"]
-        return found
-    scheduler.create_schedule(
+def schedule(stack: Stack, name: str) -> dict[str, Any]:
+    """Return the target of one of the template's schedules."""
+    found: dict[str, Any] = stack.site.client("scheduler").get_schedule(Name=name)["Target"]
+    return found
+
+
+def due_at_once(stack: Stack, target: dict[str, Any]) -> None:
+    """Make another schedule, which is due in a second: a rate would begin in five."""
+    due = datetime.now(UTC) + timedelta(seconds=1.5)
+    stack.site.client("scheduler").create_schedule(
         Name=f"another-{next(_numbers)}",
-        ScheduleExpression="rate(1 day)",
+        ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
         FlexibleTimeWindow={"Mode": "OFF"},
         Target=target,
     )
-    return target
+
+
+def keeps_house(house: House) -> bool:
+    """Housekeeping deletes something of each kind, and tells of it."""
+    house.fill()
+    started = house.start("Housekeeping", {**HOUSEKEEPING_NOW, "dry_run": False})
+    ended = wait_until(lambda: house.ended(started))
+    if ended["status"] != "SUCCEEDED":
+        return False
+    output = json.loads(ended["output"])
+    return len(output["deleted"]) == 5 and not output["failed"]
 
 
 # What shows that a statement is needed, where that is not a run that deploys: by role, or by one of its statements.
@@ -321,10 +341,12 @@ SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
 }
 
 
-# Roles that the template has only with parameters of their own.
-SCHEDULED: dict[Statement, Callable[[Stack], bool]] = {
-    ("ScheduleRole", "StartRuns"): a_schedule_starts_a_run,
-    ("ScheduleRole", "KeepWhatCannotStart"): what_a_schedule_cannot_start_is_kept,
+# The schedule of each of those roles, and what shows that its statements are needed.
+SCHEDULES = {"ScheduleRole": "switchyard-diabetes", "HousekeepingScheduleRole": "switchyard-housekeeping"}
+SCHEDULED: dict[str, Callable[[Stack, str, str], bool]] = {
+    "StartRuns": a_schedule_starts,
+    "StartHousekeeping": a_schedule_starts,
+    "KeepWhatCannotStart": what_a_schedule_cannot_start_is_kept,
 }
 
 
@@ -370,6 +392,8 @@ def denied_without_losses(stack: Stack, denied_with_all: Calls) -> Calls:
     before = stack.denied()
     with ExitStack() as taken:
         for role, sid in LOST:
+            if role in APART:
+                continue
             taken.enter_context(stack.without(role, sid))
         for run in dict.fromkeys([deploys, *SHOWN_BY.values()]):
             run(stack)
@@ -392,24 +416,69 @@ def test_without_a_statement_something_fails(stack: Stack, denied_with_all: Call
 @pytest.fixture(scope="module")
 def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack of a local cloud whose schedule is on."""
-    arguments = ("--stack", "switchyard", "--parameter", "DiabetesSchedule=rate(1 day)")
+    arguments = ["--stack", "switchyard", "--warm", "scikit-learn"]
+    for name in ("DiabetesSchedule", "HousekeepingSchedule"):
+        arguments += ["--parameter", f"{name}=at(2099-01-01T00:00:00)"]
     cloud = LocalCloud(tmp_path_factory.mktemp("home"), ROOT / "template.yaml", *arguments)
     yield Stack(cloud)
     cloud.close()
 
 
-@pytest.mark.parametrize(("role", "sid"), [key for key in STATEMENTS if key[0] == "ScheduleRole"], ids=_name)
+@pytest.mark.parametrize(("role", "sid"), [key for key in STATEMENTS if key[0] in SCHEDULERS], ids=_name)
 def test_without_a_statement_no_schedule_works(scheduled: Stack, role: str, sid: str) -> None:
-    works = SCHEDULED[role, sid]
-    assert works(scheduled)
+    works = SCHEDULED[sid]
+    assert works(scheduled, SCHEDULES[role], role)
     before = scheduled.denied()
     with scheduled.without(role, sid):
-        assert not works(scheduled)
+        assert not works(scheduled, SCHEDULES[role], role)
     denied = {action for name, action in scheduled.denied() - before if name == scheduled.id(role)}
     assert denied & set(STATEMENTS[role, sid])
 
 
-@pytest.mark.parametrize(("role", "sid"), LOST, ids=_name)
+@pytest.fixture(scope="module")
+def kept_house(scheduled: Stack) -> House:
+    """The same cloud with a deployed model; housekeeping does its work there, and nothing is denied."""
+    house = House(scheduled.site)
+    house.deploy()
+    before = scheduled.denied()
+    assert keeps_house(house)
+    assert is_updated("HousekeepingStateMachine")(scheduled)
+    assert scheduled.denied() == before
+    return house
+
+
+RECORDS = ("WriteLogs", "Trace")  # without these it works, and the report of denials tells what is lost
+
+
+@pytest.mark.parametrize(
+    ("role", "sid"), [key for key in STATEMENTS if key[0] in HOUSEKEEPERS and key[1] not in RECORDS], ids=_name
+)
+def test_without_a_statement_there_is_no_housekeeping(scheduled: Stack, kept_house: House, role: str, sid: str) -> None:
+    before = scheduled.denied()
+    with scheduled.without(role, sid):
+        if sid == "DeliverLogs":
+            assert not is_updated("HousekeepingStateMachine")(scheduled)
+        else:
+            assert not keeps_house(kept_house)
+    assert denied_since(scheduled, before, role) & set(STATEMENTS[role, sid])
+
+
+def test_without_its_records_housekeeping_works_and_the_report_shows_it(scheduled: Stack, kept_house: House) -> None:
+    before = scheduled.denied()
+    records = [key for key in STATEMENTS if key[0] in HOUSEKEEPERS and key[1] in RECORDS]
+    with ExitStack() as taken:
+        for role, sid in records:
+            taken.enter_context(scheduled.without(role, sid))
+        assert keeps_house(kept_house)
+        for role, sid in records:
+            wait_until(lambda role=role, sid=sid: denied_since(scheduled, before, role) & set(STATEMENTS[role, sid]))
+
+
+def denied_since(stack: Stack, before: Calls, role: str) -> set[str]:
+    return {action for name, action in stack.denied() - before if name == stack.id(role)}
+
+
+@pytest.mark.parametrize(("role", "sid"), [key for key in LOST if key[0] not in APART], ids=_name)
 def test_without_a_statement_that_only_records_the_report_shows_it(
     stack: Stack, denied_without_losses: Calls, role: str, sid: str
 ) -> None:

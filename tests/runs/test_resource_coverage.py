@@ -26,6 +26,7 @@ MEASURED = f"{OBSERVED}::test_every_metric_of_an_alarm_is_one_that_there_is"
 UPLOADED = "tests/runs/test_uploads.py::test_an_upload_starts_a_run_that_deploys"
 KEPT = "tests/runs/test_uploads.py::test_an_event_that_starts_nothing_is_kept_with_its_reason"
 SCHEDULED = "tests/runs/test_uploads.py::test_a_schedule_runs_its_recipe"
+KEPT_HOUSE = "tests/runs/test_housekeeping.py::test_a_dry_run_tells_all_and_a_real_one_deletes_just_that"
 ASKED = f"{API}::test_a_request_starts_a_run_that_deploys"
 
 # By logical id, or a pattern of such; the first that fits counts.
@@ -35,6 +36,7 @@ EXERCISED = {
     "NotificationTopic": ALARMED,
     "TrainAndDeployStateMachine": DEPLOYED,
     "CleanUpStateMachine": CLEANED_UP,
+    "HousekeepingStateMachine": KEPT_HOUSE,
     "RunDiedRule": CLEANED_UP,
     "*Role": NEEDED,
     "UploadRule": UPLOADED,
@@ -42,11 +44,15 @@ EXERCISED = {
     "StartRunFunction": UPLOADED,
     "StartRunDeadLetterQueue": KEPT,
     "*ScheduledRun": SCHEDULED,
+    "ScheduledHousekeeping": f"{PERMITTED}::test_without_a_statement_no_schedule_works",
     "ScheduleRole": SCHEDULED,
     "ReadRunFunction": CLEANED_UP,
     "RollBackFunction": FAILED,
     "FailRunFunction": f"{REDRIVE}::test_a_redrive_goes_on_at_the_job_that_failed",
     "RegisterModelFunction": REJECTED,
+    "FindUnusedFunction": KEPT_HOUSE,
+    "DeleteUnusedFunction": KEPT_HOUSE,
+    "ReportHousekeepingFunction": KEPT_HOUSE,
     "RunsApiFunction": ASKED,
     "*Function": DEPLOYED,
     "RunsApi": ASKED,

@@ -20,6 +20,7 @@ RESOURCES = TEMPLATE["Resources"]
 
 # What has no resource to name, so that a statement for it can only say `*`.
 WITHOUT_RESOURCE = {
+    "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
@@ -30,6 +31,11 @@ WITHOUT_RESOURCE = {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModelPackageGroups",
+    "sagemaker:ListModels",
+    "sagemaker:ListTransformJobs",
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
     "xray:PutTelemetryRecords",
@@ -97,7 +103,7 @@ def test_no_two_things_share_a_role():
         for role in roles_in(resource["Properties"])
         if resource["Type"] != "AWS::Scheduler::Schedule"  # they differ in nothing but the recipe that they name
     ]
-    assert sorted([*used, "SageMakerExecutionRole", "ScheduleRole"]) == sorted(ROLES)
+    assert sorted([*used, "SageMakerExecutionRole", "ScheduleRole", "HousekeepingScheduleRole"]) == sorted(ROLES)
 
 
 def roles_in(value: Any) -> list[str]:
@@ -192,7 +198,7 @@ def test_uploads_reach_eventbridge():
 
 def test_models_of_runs_never_expire():
     for rule in BUCKETS["ArtifactBucket"]["LifecycleConfiguration"]["Rules"]:
-        assert "ExpirationInDays" not in rule
+        assert "ExpirationInDays" not in rule or rule["Prefix"] == "housekeeping/"
 
 
 def test_every_parameter_has_a_default():
@@ -203,6 +209,7 @@ def test_the_outputs_are_those_that_tools_read():
     assert set(TEMPLATE["Outputs"]) == {
         "TrainAndDeployStateMachineArn",
         "CleanUpStateMachineArn",
+        "HousekeepingStateMachineArn",
         "ArtifactBucketName",
         "DataBucketName",
         "NotificationTopicArn",
