@@ -12,7 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from shared import errors
 from shared.tasks import StateEvent
 
@@ -52,10 +52,17 @@ def _contract(module: Any, path: Path) -> dict[str, Any]:
 
 
 def result_schema(kind: Any) -> dict[str, Any]:
-    """Give the JSON Schema of a ``TypedDict``, those within it included, or of any other type.
+    """Give the JSON Schema of a ``TypedDict`` or a model, those within it included, or of any other type.
 
-    Pydantic takes those of the standard library from Python 3.12 on only.
+    Pydantic takes the ``TypedDict`` of the standard library from Python 3.12 on only.
     """
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = {name: field.annotation for name, field in kind.model_fields.items()}
+        return {
+            "type": "object",
+            "properties": {name: result_schema(member) for name, member in fields.items()},
+            "required": sorted(fields),  # written with their defaults
+        }
     if is_typeddict(kind):
         members = get_type_hints(kind)
         return {

@@ -11,6 +11,7 @@ from shared.aws import client
 from shared.causes import readable_cause
 from shared.gate import GateRule, format_apart, judge
 from shared.observability import publish_run_metrics
+from shared.release_state import Step
 from shared.settings import NotifySettings, read_settings
 from shared.tasks import StateEvent, task
 
@@ -26,6 +27,8 @@ WORDS = {
     "REJECTED": "rejected",
     "PENDING_APPROVAL": "waits for approval",
     "APPROVED": "approved, its release begins",
+    "RELEASED": "released",
+    "ROLLED_BACK": "taken back",
     "FAILED": "failed",
     "TIMED_OUT": "timed out",
     "ABORTED": "was stopped",
@@ -86,10 +89,27 @@ class Names(BaseModel):
     endpoint: str
 
 
+class Plan(BaseModel):
+    """How a release goes."""
+
+    strategy: str
+
+
+class Undone(BaseModel):
+    """What ``Take back`` or ``Undo release`` left: why, or the error that it failed with."""
+
+    reasons: list[str] = Field(default_factory=list)
+    error: str | None = Field(default=None, validation_alias="Error")
+    cause: str = Field(default="", validation_alias="Cause")
+
+
 class Event(StateEvent):
     """The payload: how the run ended, and its state as far as it came."""
 
-    status: Literal["DEPLOYED", "REJECTED", "PENDING_APPROVAL", "APPROVED", "FAILED", "TIMED_OUT", "ABORTED"]
+    status: Literal[
+        "DEPLOYED", "REJECTED", "PENDING_APPROVAL", "APPROVED", "RELEASED", "ROLLED_BACK", "FAILED", "TIMED_OUT",
+        "ABORTED",
+    ]  # fmt: skip
     execution_arn: str
     started: datetime
     recipe: str | None = None
@@ -101,6 +121,11 @@ class Event(StateEvent):
     registration: Registration | None = None
     error: TaskError | None = None
     roll_back: RollBack | None = None
+    # Of a release.
+    release: Plan | None = None
+    model_package_arn: str | None = None
+    step: Step | None = None
+    undone: Undone | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -110,7 +135,16 @@ class Event(StateEvent):
     @property
     def title(self) -> str:
         """What to call the run."""
-        return self.recipe or self.execution
+        name = self.recipe or self.execution
+        return name if self.release is None or self.status in {"RELEASED", "ROLLED_BACK"} else f"release of {name}"
+
+    @property
+    def not_undone(self) -> str | None:
+        """Why what it made could not be undone, if that is so."""
+        for undoing in (self.roll_back, self.undone):
+            if undoing is not None and undoing.error is not None:
+                return undoing.cause
+        return None
 
 
 class Result(TypedDict):
@@ -134,7 +168,7 @@ def notify(run: Event, settings: NotifySettings) -> Result:
         ``message_id`` of the SNS message.
     """
     seconds = (datetime.now(tz=UTC) - run.started).total_seconds()
-    publish_run_metrics(run.recipe, run.status, seconds)
+    publish_run_metrics(run.recipe, run.status, seconds, is_release=run.release is not None)
     link = settings.execution_url + quote(run.execution_arn, safe=":/")
     published = client("sns").publish(
         TopicArn=settings.topic_arn, Subject=subject(run), Message=message(run, link, seconds)
@@ -160,7 +194,7 @@ def message(run: Event, link: str, seconds: float) -> str:
     seconds
         How long the run took.
     """
-    parts = (_facts(run, seconds), _metrics(run), _why(run), _what_next(run), (link,))
+    parts = (_facts(run, seconds), _metrics(run), _steps(run), _why(run), _what_next(run), (link,))
     blocks = ["\n".join(part) for part in parts]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -172,14 +206,16 @@ def _facts(run: Event, seconds: float) -> Iterator[str]:
         "Execution": run.execution,
         "Duration": str(timedelta(seconds=round(seconds))),
     }
-    if run.names is not None and run.status == "DEPLOYED":
+    if run.names is not None and (run.status == "DEPLOYED" or run.release is not None):
         facts["Endpoint"] = run.names.endpoint
     if run.handover is not None and run.status in {"PENDING_APPROVAL", "APPROVED"}:
         facts["Strategy"] = run.handover.strategy
+    if run.release is not None:
+        facts["Strategy"] = run.release.strategy
     if run.used is not None:
         facts["Predictions"] = f"{run.used.predictions.rows} rows, {run.used.predictions.predictions_uri}"
-    if run.registration is not None:
-        facts["Model package"] = run.registration.model_package_arn
+    if package := run.registration.model_package_arn if run.registration else run.model_package_arn:
+        facts["Model package"] = package
     return (f"{name + ':':<15}{value}" for name, value in facts.items() if value)
 
 
@@ -215,14 +251,29 @@ def _against(rule: GateRule, metrics: dict[str, float]) -> str:
     return f"{shown}  ({bound} {limit}: {'met' if held else 'missed'})"
 
 
+def _steps(run: Event) -> Iterator[str]:
+    if run.step is None or not run.step.done:
+        return
+    yield "Steps"
+    for step in run.step.done:
+        latency = "" if step.latency_ms is None else f", {step.latency_ms:g} ms on average"
+        yield (
+            f"  {step.share:>3} %  {step.requests} requests, {step.errors_5xx} of them 5xx, {step.errors_4xx} of them "
+            f"4xx{latency}"
+        )
+
+
 def _why(run: Event) -> Iterator[str]:
     if run.has_failed:
         error = run.error or TaskError()
         yield f"Error: {error.error}"
         yield readable_cause(error.cause)
-        if run.roll_back is not None and run.roll_back.error is not None:
+        if run.not_undone is not None:
             yield "\nWhat the run made could not be undone:"
-            yield readable_cause(run.roll_back.cause)
+            yield readable_cause(run.not_undone)
+    elif run.status == "ROLLED_BACK" and run.undone is not None:
+        yield "Why"
+        yield from (f"  - {reason}" for reason in run.undone.reasons)
     elif run.evaluation is not None and run.evaluation.reasons:
         yield "Why"
         yield from (f"  - {reason}" for reason in run.evaluation.reasons)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pydantic import BaseModel, Field
 from shared.aws import ClientError, client, error_message, is_missing, is_refused
 from shared.observability import logger
-from shared.registry import METRIC_PREFIX, list_packages
+from shared.registry import MAX_DESCRIPTION, METRIC_PREFIX, list_packages, metadata_value
 from shared.tasks import TaskEvent, task
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# CreateModelPackage's documentation, "CustomerMetadataProperties" and "ApprovalDescription".
-MAX_METADATA_VALUE = 256
-MAX_DESCRIPTION = 1024
 # The entries that CustomerMetadataProperties take, less those that a release adds to them.
 MAX_METADATA = 50 - 10
 _GOOD = {
@@ -25,7 +21,6 @@ _GOOD = {
     "PendingManualApproval": "Every rule of the gate holds; it waits for somebody's approval",
     "Rejected": "The gate gave no reason",
 }
-_NOT_METADATA = re.compile(r"[^\w\s.:/=+@-]")
 
 
 class ContentTypes(BaseModel):
@@ -103,7 +98,7 @@ def metadata(model: Event) -> dict[str, str]:
         **{f"test_metric.{name}": repr(value) for name, value in (model.test_metrics or {}).items()},
     }
     given = [(key, value) for key, value in entries.items() if value][:MAX_METADATA]
-    return {key: _NOT_METADATA.sub("-", value)[:MAX_METADATA_VALUE] for key, value in given}
+    return {key: metadata_value(value) for key, value in given}
 
 
 def _find(model: Event) -> str | None:

@@ -6,7 +6,6 @@ serves. Nothing is deleted before the endpoint is seen to serve what it served b
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import BaseModel
@@ -15,10 +14,9 @@ from shared.endpoints import Endpoint, describe_endpoint
 from shared.errors import EndpointNotReady, RollBackFailed
 from shared.observability import logger
 from shared.tasks import StateEvent, task
+from shared.undoing import delete_config, delete_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
@@ -108,12 +106,9 @@ def roll_back(names: Names, before: CurrentEndpoint | None) -> Result:
             f"Endpoint {endpoint.name!r} serves this run's configuration {endpoint.config!r}, and "
             "nobody noted what it served before: it was left as it is. Update or delete it by hand."
         )
-    sagemaker = client("sagemaker")
-    if _delete(lambda: sagemaker.delete_endpoint_config(EndpointConfigName=names.endpoint_config)):
+    if delete_config(names.endpoint_config):
         deleted.append(f"endpoint-config/{names.endpoint_config}")
-    for model in (names.model, names.champion_model):
-        if _delete(functools.partial(sagemaker.delete_model, ModelName=model)):
-            deleted.append(f"model/{model}")
+    deleted += [f"model/{model}" for model in (names.model, names.champion_model) if delete_model(model)]
     logger.info("Rolled back", deleted=deleted)
     return {
         "endpoint": None
@@ -186,14 +181,4 @@ def _delete_own(endpoint: Endpoint, names: Names) -> bool:
             raise
     if describe_endpoint(endpoint.name) is not None:
         raise EndpointNotReady(f"Endpoint {endpoint.name!r} is being deleted.")
-    return True
-
-
-def _delete(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except ClientError as error:
-        if is_missing(error):
-            return False
-        raise
     return True

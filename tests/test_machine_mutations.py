@@ -238,7 +238,14 @@ OPTIONAL = "optional: the operation's model or the function's event does not req
 ANYTHING = "anything is taken there"
 UNKNOWN_INPUT = "read from the machine's own input, of which nothing is known"
 NOT_AWAITED = "a job may be left to run by itself, and no state reads what it gives"
+WHOLE = "a function reads it out of the machine's whole state, as far as that was filled"
 WRITTEN = {
+    ("Shift traffic", "ResultPath"): "the step that Prepare release gave is there already, and would be read",
+    ("Watch candidate", "ResultPath"): "the step that Shift traffic gave is there already, and would be read",
+    ("Serve candidate alone", "ResultPath"): "what Deploy candidate gave is there already, and would be read",
+    ("Undo release", "ResultPath"): WHOLE,
+    ("Undo release", "Catch.0.ResultPath"): WHOLE,
+    ("Clear the way", "ResultPath"): WHOLE,
     ("Take back", "Catch.0.ResultPath"): "the error that led to Take back is there already, and would be read",
     ("Keep reasons", "ResultPath"): "the evaluation by Check metrics is there already, and would be read",
     ("Roll back again", "ResultPath"): "the error of the first Roll back is there already, and would be read",

@@ -76,6 +76,13 @@ ENDPOINT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=1
 # Another run is deploying to the same endpoint. It may take as long as a deployment takes.
 ENDPOINT_BUSY = Retry(error_equals=["EndpointBusy"], interval_seconds=30, backoff_rate=1.0, max_attempts=240)
 
+# Another release is at work on the endpoint. A canary takes hours, and its approval may have been a mistake that
+# somebody has to stop: a day and a half of patience.
+ENDPOINT_LOCKED = Retry(error_equals=["EndpointLocked"], interval_seconds=60, backoff_rate=1.0, max_attempts=2160)
+
+# The endpoint changes nothing but its weights, which takes a minute or two; no step is to be longer than it says.
+SHIFT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=5, backoff_rate=1.0, max_attempts=720)
+
 # The same, met at UpdateEndpoint itself: another run was faster after this one had looked. The configuration is this
 # run's own, just made, so what SageMaker refuses here is mostly refused because the endpoint is busy: up to twenty
 # minutes of patience with jitter, no more, since a missing permission has the same name.

@@ -10,6 +10,14 @@ from shared.aws import ClientError, client, is_missing
 IN_TRANSITION = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
+class ServingVariant(NamedTuple):
+    """A production variant as it serves now; a serverless one has no instances."""
+
+    name: str
+    weight: float
+    instances: int
+
+
 class Endpoint(NamedTuple):
     """An endpoint as DescribeEndpoint gives it."""
 
@@ -17,11 +25,17 @@ class Endpoint(NamedTuple):
     status: str
     config: str
     failure_reason: str | None
+    variants: tuple[ServingVariant, ...] = ()
 
     @property
     def in_transition(self) -> bool:
         """Whether SageMaker is still changing it."""
         return self.status in IN_TRANSITION
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights of its variants, by their names."""
+        return {variant.name: variant.weight for variant in self.variants}
 
     @property
     def why(self) -> str:
@@ -37,4 +51,8 @@ def describe_endpoint(name: str) -> Endpoint | None:
         if is_missing(error):
             return None
         raise
-    return Endpoint(name, found["EndpointStatus"], found["EndpointConfigName"], found.get("FailureReason"))
+    variants = tuple(
+        ServingVariant(each["VariantName"], each.get("CurrentWeight", 1.0), each.get("CurrentInstanceCount", 0))
+        for each in found.get("ProductionVariants", [])
+    )
+    return Endpoint(name, found["EndpointStatus"], found["EndpointConfigName"], found.get("FailureReason"), variants)

@@ -5,6 +5,7 @@
     SwitchyardError
     ├── InvalidRun             the run's input, recipe or data is wrong; a retry cannot help
     ├── InvalidHousekeeping    the input of housekeeping is wrong, or names a plan that there is not
+    ├── InvalidRelease         the release's input, package or settings are wrong; a retry cannot help
     ├── ServiceFault           AWS throttled or failed a call; retry
     ├── EndpointBusy           somebody else changes the endpoint; retry
     ├── EndpointNotReady       the endpoint is still changing; retry
@@ -14,6 +15,10 @@
     ├── InvalidPredictions     the batch transform's output cannot be read as rows of target,prediction
     ├── PredictionsBelowGate   the batch transform's output is not good enough
     ├── RollBackFailed         what served before cannot be restored by a function
+    ├── EndpointLocked         another release holds the endpoint; retry
+    ├── LeaseLost              this release does not hold the endpoint any more; make its work again
+    ├── EndpointTakenOver      somebody else changed the endpoint in mid-release
+    ├── CandidateUnfit         the model that is being released is not good enough to serve
     └── (any other name)       Fail run raises again the error that ended the run, under its own name
 """
 
@@ -33,6 +38,10 @@ class InvalidRun(SwitchyardError):
 
 class InvalidHousekeeping(SwitchyardError):
     """When the input of housekeeping is wrong, or names a plan that there is not."""
+
+
+class InvalidRelease(SwitchyardError):
+    """When a release's input, model package or settings are wrong."""
 
 
 class ServiceFault(SwitchyardError):
@@ -69,3 +78,19 @@ class PredictionsBelowGate(SwitchyardError):
 
 class RollBackFailed(SwitchyardError):
     """When what served before cannot be restored without a human."""
+
+
+class EndpointLocked(SwitchyardError):
+    """When another release holds the endpoint's lease."""
+
+
+class LeaseLost(SwitchyardError):
+    """When a release acts that does not hold the endpoint's lease, or not any more."""
+
+
+class EndpointTakenOver(SwitchyardError):
+    """When an endpoint serves in mid-release what the release has not given it."""
+
+
+class CandidateUnfit(SwitchyardError):
+    """When a candidate does not come up, breaches a limit, or answers what is no good answer."""

@@ -31,10 +31,11 @@ def publish_metrics(recipe: str, values: Mapping[str, float], unit: MetricUnit =
     _write({name: (value, unit) for name, value in values.items()}, recipe=recipe)
 
 
-def publish_run_metrics(recipe: str | None, status: str, seconds: float | None) -> None:
+def publish_run_metrics(recipe: str | None, status: str, seconds: float | None, *, is_release: bool = False) -> None:
     """Write how a run ended, and how long it took: for its recipe, and for all recipes of the project together.
 
-    The metrics are RunsDeployed, RunsRejected, RunsRegistered or RunsFailed (one, by the status), and RunDuration.
+    The metrics are RunsDeployed, RunsRejected, RunsRegistered or RunsFailed (one, by the status), and RunDuration; of a
+    release they are ReleasesDone, ReleasesTakenBack or ReleasesFailed, and ReleaseDuration.
     Alarms and graphs for all recipes need the metric without the dimension ``recipe``: CloudWatch does not add up
     over a dimension by itself. RunDuration comes by ``status`` as well, since a run that fails early would
     make the others look fast.
@@ -47,10 +48,13 @@ def publish_run_metrics(recipe: str | None, status: str, seconds: float | None) 
         One of those below, or whatever Step Functions calls a run that did not get there.
     seconds
         From the start of the run to now; None when that is not known.
+    is_release
+        Whether it is a release.
     """
-    outcome = _OUTCOMES.get(status, "RunsFailed")
+    outcome = _OUTCOMES.get(status, "ReleasesFailed" if is_release else "RunsFailed")
     values = {outcome: (1.0, MetricUnit.Count)}
-    duration = {} if seconds is None else {"RunDuration": (seconds, MetricUnit.Seconds)}
+    name = "ReleaseDuration" if is_release else "RunDuration"
+    duration = {} if seconds is None else {name: (seconds, MetricUnit.Seconds)}
     _write({**values, **duration})
     _write(duration, status=status)
     if recipe is not None:
@@ -63,6 +67,8 @@ _OUTCOMES = {
     "REJECTED": "RunsRejected",
     "PENDING_APPROVAL": "RunsRegistered",
     "APPROVED": "RunsRegistered",
+    "RELEASED": "ReleasesDone",
+    "ROLLED_BACK": "ReleasesTakenBack",
 }
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shared.aws import ClientError, client, is_missing
 
 METRIC_PREFIX = "metric."
+# CreateModelPackage's documentation, "CustomerMetadataProperties" and "ApprovalDescription".
+MAX_METADATA_VALUE = 256
+MAX_DESCRIPTION = 1024
+_NOT_METADATA = re.compile(r"[^\w\s.:/=+@-]")
 
 # The metadata of a package that says whether it serves.
 RELEASE = "release"
@@ -77,3 +82,44 @@ def metrics_of(metadata: Mapping[str, str]) -> dict[str, float]:
             if math.isfinite(value):
                 metrics[key.removeprefix(METRIC_PREFIX)] = value
     return metrics
+
+
+def metadata_value(text: str) -> str:
+    """Give a text as a package's metadata takes it."""
+    return _NOT_METADATA.sub("-", " ".join(text.split()))[:MAX_METADATA_VALUE]
+
+
+def describe_package(arn: str) -> dict[str, Any] | None:
+    """Give what DescribeModelPackage says; None when there is no such package."""
+    try:
+        found: dict[str, Any] = client("sagemaker").describe_model_package(ModelPackageName=arn)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+    return found
+
+
+def note_release(arn: str, status: ReleaseStatus, *, rejected_for: str | None = None, **facts: str) -> None:
+    """Write into a package's metadata how its release goes.
+
+    Parameters
+    ----------
+    rejected_for
+        Why it is no candidate any more; it becomes Rejected then.
+    facts
+        More metadata: ``release_execution``, ``release_reason``, ``released_at``, ``released_endpoint``; an empty text
+        takes an entry away.
+    """
+    entries = {RELEASE: status.value, **facts}
+    verdict: dict[str, Any] = {}
+    if gone := [key for key, value in entries.items() if not value]:
+        verdict["CustomerMetadataPropertiesToRemove"] = gone
+    if rejected_for is not None:
+        description = " ".join(rejected_for.split())[:MAX_DESCRIPTION]
+        verdict |= {"ModelApprovalStatus": "Rejected", "ApprovalDescription": description}
+    client("sagemaker").update_model_package(
+        ModelPackageArn=arn,
+        CustomerMetadataProperties={key: metadata_value(value) for key, value in entries.items() if value},
+        **verdict,
+    )

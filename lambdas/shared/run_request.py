@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.errors import InvalidRun
+from shared.errors import InvalidRun, SwitchyardError
 from shared.gate import GateRule
 from shared.release_settings import ReleaseSettings, with_overrides
 
@@ -24,12 +24,14 @@ RECIPE_NAME = re.compile(r"[a-z0-9](-?[a-z0-9]){0,31}")
 _UPLOAD_KEY = re.compile(r"incoming/(?P<recipe>[^/]+)/(.*[^/])", re.DOTALL)
 
 
-class _Input(BaseModel):
-    # A user wrote it: a misspelt key is an error, and "3600" is no number.
+class Input(BaseModel):
+    """A document that a user wrote."""
+
+    # A misspelt key is an error, and "3600" is no number.
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class SplitOverrides(_Input):
+class SplitOverrides(Input):
     """``overrides.data.split``."""
 
     train: Fraction | None = None
@@ -37,14 +39,14 @@ class SplitOverrides(_Input):
     test: Fraction | None = None
 
 
-class DataOverrides(_Input):
+class DataOverrides(Input):
     """``overrides.data``."""
 
     split: SplitOverrides | None = None
     seed: Seed | None = None
 
 
-class InstanceOverrides(_Input):
+class InstanceOverrides(Input):
     """``overrides.instances.transform`` and ``.endpoint``."""
 
     type: InstanceType | None = None
@@ -57,7 +59,7 @@ class JobInstanceOverrides(InstanceOverrides):
     volume_gb: Annotated[int, Field(ge=1)] | None = None
 
 
-class InstancesOverrides(_Input):
+class InstancesOverrides(Input):
     """``overrides.instances``."""
 
     processing: JobInstanceOverrides | None = None
@@ -66,7 +68,7 @@ class InstancesOverrides(_Input):
     endpoint: InstanceOverrides | None = None
 
 
-class LimitsOverrides(_Input):
+class LimitsOverrides(Input):
     """``overrides.limits``."""
 
     processing_seconds: ProcessingSeconds | None = None
@@ -76,7 +78,7 @@ class LimitsOverrides(_Input):
     wait_seconds: Seconds | None = None
 
 
-class Overrides(_Input):
+class Overrides(Input):
     """What one run does differently from its recipe."""
 
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
@@ -87,7 +89,7 @@ class Overrides(_Input):
     release: dict[str, Any] | None = None
 
 
-class RunRequest(_Input):
+class RunRequest(Input):
     """The input document of a run."""
 
     recipe: str
@@ -287,19 +289,24 @@ def parse_upload(document: Any, what: str) -> Upload:
     return parse(Upload, document, what)
 
 
-def parse(model: type[Model], document: Any, what: str) -> Model:
+def parse(model: type[Model], document: Any, what: str, error: type[SwitchyardError] = InvalidRun) -> Model:
     """Validate a document that a user wrote.
+
+    Parameters
+    ----------
+    error
+        What is raised when it is wrong.
 
     Raises
     ------
     InvalidRun
-        Naming each key that is wrong, and for an unknown key the ones that are known.
+        Or `error`, naming each key that is wrong, and for an unknown key the ones that are known.
     """
     try:
         return model.model_validate(document)
-    except ValidationError as error:
-        problems = dict.fromkeys(_explain(problem, model) for problem in error.errors(include_url=False))
-        raise InvalidRun(f"{what} is not valid: {'; '.join(problems)}.") from None
+    except ValidationError as invalid:
+        problems = dict.fromkeys(_explain(problem, model) for problem in invalid.errors(include_url=False))
+        raise error(f"{what} is not valid: {'; '.join(problems)}.") from None
 
 
 def apply_overrides(recipe: PublishedRecipe, overrides: Overrides) -> PublishedRecipe:

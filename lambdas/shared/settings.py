@@ -23,6 +23,19 @@ class StartRunSettings(BaseModel):
     state_machine_arn: str = Field(validation_alias="STATE_MACHINE_ARN")
 
 
+class LeaseSettings(BaseModel):
+    """Environment of each function that acts for a release."""
+
+    lock_table: str = Field(validation_alias="LOCK_TABLE")
+
+
+class DeployCandidateSettings(BaseModel):
+    """Environment of DeployCandidateFunction."""
+
+    role_arn: str = Field(validation_alias="SAGEMAKER_EXECUTION_ROLE_ARN")
+    project_name: str = Field(validation_alias="PROJECT_NAME")
+
+
 class NotifySettings(BaseModel):
     """Environment of NotifyFunction."""
 

@@ -103,6 +103,13 @@ def of_json(service: str, target: str, document: dict[str, Any]) -> list[tuple[s
     return done(request(service, "POST", "/", json.dumps(document).encode(), x_amz_target=target))
 
 
+def test_an_alarm_that_is_made_with_tags_is_tagged() -> None:
+    alarm = f"arn:aws:cloudwatch:{HERE}:alarm:slow"
+    document = {"AlarmName": "slow", "Tags": [{"Key": "a", "Value": "b"}]}
+    found = of_json("monitoring", "GraniteServiceVersion20100801.PutMetricAlarm", document)
+    assert found == [("cloudwatch:PutMetricAlarm", alarm), ("cloudwatch:TagResource", alarm)]
+
+
 @pytest.mark.parametrize(
     ("operation", "document", "expected"),
     [

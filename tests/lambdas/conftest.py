@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "ARTIFACT_BUCKET": "switchyard-artifacts",
     "PROJECT_NAME": "switchyard",
+    "LOCK_TABLE": "switchyard-locks",
+    "SAGEMAKER_EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/jobs",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:switchyard-notifications",
     "EXECUTION_URL": "https://console/#/executions/",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:switchyard-train-and-deploy",
@@ -77,6 +79,33 @@ def s3(aws: None) -> Any:
     for bucket in ("switchyard-artifacts", "switchyard-data"):
         s3.create_bucket(Bucket=bucket)
     return s3
+
+
+@pytest.fixture
+def publish(s3: Any, event: Callable[[str], dict[str, Any]]) -> Callable[..., None]:
+    """Publish a recipe, with changes to some of its keys."""
+
+    def put(name: str = "diabetes", **changes: Any) -> None:
+        document = {**event("published_recipe"), "name": name, **changes}
+        key = f"recipes/{name}/eeeeeeeeeeee.json"
+        s3.put_object(Bucket="switchyard-artifacts", Key=key, Body=json.dumps(document).encode())
+        pointer = json.dumps({"hash": "eeeeeeeeeeee", "key": key})
+        s3.put_object(Bucket="switchyard-artifacts", Key=f"recipes/{name}/current.json", Body=pointer.encode())
+
+    return put
+
+
+@pytest.fixture
+def locks(aws: None) -> Any:
+    """moto's DynamoDB with the template's table of leases."""
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="switchyard-locks",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "endpoint", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "endpoint", "KeyType": "HASH"}],
+    )
+    return dynamodb
 
 
 @pytest.fixture

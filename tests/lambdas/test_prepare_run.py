@@ -19,20 +19,6 @@ DATA = "datasets/diabetes/dddddddddddd/diabetes.csv"
 
 
 @pytest.fixture
-def publish(s3: Any, event: Read) -> Publish:
-    """Publish a recipe, with changes to some of its keys."""
-
-    def put(name: str = "diabetes", **changes: Any) -> None:
-        document = {**event("published_recipe"), "name": name, **changes}
-        key = f"recipes/{name}/eeeeeeeeeeee.json"
-        s3.put_object(Bucket="switchyard-artifacts", Key=key, Body=json.dumps(document).encode())
-        pointer = json.dumps({"hash": "eeeeeeeeeeee", "key": key})
-        s3.put_object(Bucket="switchyard-artifacts", Key=f"recipes/{name}/current.json", Body=pointer.encode())
-
-    return put
-
-
-@pytest.fixture
 def published(s3: Any, publish: Publish) -> Any:
     publish()
     s3.put_object(Bucket="switchyard-data", Key=DATA, Body=b"age,bmi,progression\n")

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from botocore.exceptions import ClientError
 from switchyard.project import Project
 from tests.cloud.local_cloud import LocalCloud, wait_until
 from tests.runs.conftest import ROOT, Site, add_recipe
+from tests.runs.releases import PATIENT, Models
 from tests.runs.test_housekeeping import NOW as HOUSEKEEPING_NOW
 from tests.runs.test_housekeeping import House
 from tests.runs.test_uploads import EVENT, dead_letters, put_events, runs_of, upload
@@ -70,7 +72,13 @@ LOST = [
 # Roles that do nothing in a run, or that the template has only with parameters of their own: a cloud is made for them.
 SCHEDULERS = ("ScheduleRole", "HousekeepingScheduleRole")
 HOUSEKEEPERS = ("HousekeepingRole", "FindUnusedRole", "DeleteUnusedRole", "ReportHousekeepingRole")
-APART = (*SCHEDULERS, *HOUSEKEEPERS)
+# What acts for a release does so once it is known to call each of its actions: to take every statement out would take
+# as many releases.
+OF_RELEASES = {
+    "PrepareReleaseRole", "LockEndpointRole", "DeployCandidateRole", "WaitForCandidateRole", "TryCandidateRole",
+    "ShiftTrafficRole", "WatchCandidateRole", "RecordReleaseRole", "UndoReleaseRole",
+}  # fmt: skip
+APART = (*SCHEDULERS, *HOUSEKEEPERS, *OF_RELEASES)
 NEEDED = [key for key in STATEMENTS if key not in LOST and key[0] not in APART]
 
 
@@ -90,11 +98,14 @@ class Stack:
     def id(self, logical_id: str) -> str:
         return self._ids[logical_id]
 
-    def denied(self) -> Calls:
+    def identities(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.site.url}/_switchyard/iam") as answer:
-            identities = json.load(answer)["identities"]
+            found: list[dict[str, Any]] = json.load(answer)["identities"]
+        return found
+
+    def denied(self) -> Calls:
         denied: Calls = Counter()
-        for each in identities:
+        for each in self.identities():
             for call in each["denied"]:  # one entry for each resource
                 denied[each["name"], call["action"]] += call["count"]
         return denied
@@ -198,6 +209,26 @@ def is_cleaned_up_after_a_stop(stack: Stack) -> bool:
     # The one or the other comes soon.
     wait_until(lambda: clean_up() or (stack.denied() - before)[stack.id("RunDiedRuleRole"), "states:StartExecution"])
     return clean_up()
+
+
+def releases(stack: Stack) -> bool:
+    """Releases wait for each other, bring a model to the endpoint, take one back, make an endpoint and delete it."""
+    sagemaker, group = stack.site.client("sagemaker"), "switchyard-permitted"
+    newest = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Descending", MaxResults=1)
+    trained = newest["ModelPackageSummaryList"][0]["ModelPackageArn"]
+    models = Models(stack.site, "permitted", trained)
+    packages = [models.package(), models.package(), models.package(group=f"{group}-newborn")]
+    quick = {"strategy": "canary", "steps": [50, 100], "bake_seconds": 0, "minimum_requests": 0}
+    lock = {"endpoint": {"S": group}, "holder": {"S": "somebody"}, "expires_at": {"N": str(int(time.time()) + 2)}}
+    stack.site.client("dynamodb").put_item(TableName="switchyard-locks", Item=lock)
+    ends = [
+        models.release(packages[0], **quick, alarms=["switchyard-diabetes-endpoint-latency"]).wait(),
+        models.release(packages[1], **{**quick, "minimum_requests": 1, "patience_seconds": 0}).wait(),
+        models.release(packages[0], reason="approval").wait(),
+        models.release(packages[2], samples=[{"body": PATIENT, "maximum": -1}]).wait(),
+    ]
+    outputs = [json.loads(end["output"])["status"] for end in ends if end["status"] == "SUCCEEDED"]
+    return outputs == ["RELEASED", "ROLLED_BACK", "NOTHING_TO_RELEASE", "ROLLED_BACK"]
 
 
 def answers_requests(stack: Stack) -> bool:
@@ -334,6 +365,8 @@ SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
     "CleanUpRole": cleans_up,
     "ReadRunRole": cleans_up,
     "RollBackRole": fails_and_takes_back,
+    ("ReleaseRole", "DeliverLogs"): is_updated("ReleaseStateMachine"),
+    "ReleaseRole": releases,
     "RunDiedRuleRole": is_cleaned_up_after_a_stop,
     "RunsApiRole": answers_requests,
     ("StartRunRole", "StartRuns"): an_upload_starts_a_run,
@@ -369,10 +402,12 @@ def stack(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     )
     gate = {"metric": "rmse", "direction": "minimize", "threshold": 100}
     add_recipe(project, "permitted")
+    add_recipe(project, "permitted-newborn")
     add_recipe(project, "permitted-breaks", scripts={"inference.py": broken})
     add_recipe(project, "permitted-contest", gate=[{**gate, "margin": 1}])
     add_recipe(project, "permitted-waits", release={"approval": "manual"})
-    site.publish(project, "permitted", "permitted-breaks", "permitted-contest", "permitted-waits")
+    site.publish(project, "permitted", "permitted-newborn", "permitted-breaks", "permitted-contest", "permitted-waits")
+    site.client("sagemaker").create_model_package_group(ModelPackageGroupName="switchyard-permitted-newborn")
     return Stack(site)
 
 
@@ -411,6 +446,14 @@ def test_without_a_statement_something_fails(stack: Stack, denied_with_all: Call
         assert not scenario(role, sid)(stack)
     denied = {action for name, action in stack.denied() - before if name == stack.id(role)}
     assert any(fnmatch(action, allowed) for action in denied for allowed in STATEMENTS[role, sid]), denied
+
+
+def test_each_action_of_a_release_s_roles_is_called(stack: Stack, denied_with_all: Calls) -> None:
+    roles = {stack.id(role) for role in OF_RELEASES}
+    found = [each for each in stack.identities() if each["name"] in roles]
+    assert len(found) == len(OF_RELEASES)
+    unused = {(each["name"], action) for each in found for left in each["unused"] for action in left["actions"]}
+    assert {(name, action) for name, action in unused if not any(fnmatch(action, loss) for loss in LOSSES)} == set()
 
 
 @pytest.fixture(scope="module")

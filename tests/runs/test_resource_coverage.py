@@ -21,6 +21,10 @@ REJECTED = f"{RUNS}::test_a_model_below_the_gate_is_rejected_and_nothing_is_depl
 FAILED = f"{RUNS}::test_a_transform_that_fails_takes_the_new_endpoint_away"
 CLEANED_UP = f"{REDRIVE}::test_a_run_that_is_stopped_while_it_deploys_is_cleaned_up"
 NEEDED = f"{PERMITTED}::test_without_a_statement_something_fails"
+RELEASED = "tests/runs/test_release.py::test_a_good_model_is_released_without_losing_a_request"
+TAKEN_BACK = "tests/runs/test_release.py::test_a_bad_model_is_taken_back_by_itself"
+DOOMED = "tests/runs/test_release.py::test_an_endpoint_that_is_deleted_in_mid_release_fails_it"
+RELEASE_ROLES = f"{PERMITTED}::test_each_action_of_a_release_s_roles_is_called"
 ALARMED = f"{OBSERVED}::test_a_run_that_fails_raises_the_alarm"
 MEASURED = f"{OBSERVED}::test_every_metric_of_an_alarm_is_one_that_there_is"
 UPLOADED = "tests/runs/test_uploads.py::test_an_upload_starts_a_run_that_deploys"
@@ -38,6 +42,14 @@ EXERCISED = {
     "CleanUpStateMachine": CLEANED_UP,
     "HousekeepingStateMachine": KEPT_HOUSE,
     "RunDiedRule": CLEANED_UP,
+    "ReleaseStateMachine": RELEASED,
+    "LockTable": "tests/runs/test_release.py::test_two_releases_of_one_endpoint_take_turns",
+    "PrepareReleaseFunction": RELEASED,
+    "ReleaseRole": NEEDED,
+    "*ReleaseRole": RELEASE_ROLES,
+    "*CandidateRole": RELEASE_ROLES,
+    "LockEndpointRole": RELEASE_ROLES,
+    "ShiftTrafficRole": RELEASE_ROLES,
     "*Role": NEEDED,
     "UploadRule": UPLOADED,
     "UploadRulePermission": UPLOADED,
@@ -54,11 +66,17 @@ EXERCISED = {
     "DeleteUnusedFunction": KEPT_HOUSE,
     "ReportHousekeepingFunction": KEPT_HOUSE,
     "RunsApiFunction": ASKED,
+    "LockEndpointFunction": RELEASED,
+    "*CandidateFunction": RELEASED,
+    "ShiftTrafficFunction": RELEASED,
+    "RecordReleaseFunction": RELEASED,
+    "UndoReleaseFunction": TAKEN_BACK,
     "*Function": DEPLOYED,
     "RunsApi": ASKED,
     "RunsApiPermission": ASKED,
     "RunsApiLogGroup": f"{API}::test_each_call_of_the_api_is_in_its_function_s_log",
     "ExecutionFailuresAlarm": ALARMED,
+    "ReleaseFailuresAlarm": DOOMED,
     "*Alarm": MEASURED,
     # What a role may write into its log group is taken away there, one statement at a time.
     "TrainAndDeployLogGroup": "tests/runs/test_command_line.py::test_logs_follow_a_run_until_it_has_ended",

@@ -145,11 +145,11 @@ def test_a_resource_of_everything_says_why():
 
 def test_a_role_is_passed_to_sagemaker_only():
     passing = {name: s for name, s in STATEMENTS.items() if "iam:PassRole" in as_list(s["Action"])}
-    assert list(passing) == ["TrainAndDeployRole/GiveJobsTheirRole"]
-    (statement,) = passing.values()
-    assert statement["Action"] == "iam:PassRole"
-    assert statement["Resource"] == {"Fn::GetAtt": ["SageMakerExecutionRole", "Arn"]}
-    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    assert list(passing) == ["TrainAndDeployRole/GiveJobsTheirRole", "DeployCandidateRole/GiveRoleToSageMaker"]
+    for statement in passing.values():
+        assert statement["Action"] == "iam:PassRole"
+        assert statement["Resource"] == {"Fn::GetAtt": ["SageMakerExecutionRole", "Arn"]}
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -208,6 +208,7 @@ def test_every_parameter_has_a_default():
 def test_the_outputs_are_those_that_tools_read():
     assert set(TEMPLATE["Outputs"]) == {
         "TrainAndDeployStateMachineArn",
+        "ReleaseStateMachineArn",
         "CleanUpStateMachineArn",
         "HousekeepingStateMachineArn",
         "ArtifactBucketName",

@@ -43,6 +43,8 @@ _KEYS = {
     "sts": (("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")),
 }
 _TAG_ACTIONS = {"sagemaker": "AddTags", "ssm": "AddTagsToResource", "sqs": "TagQueue"}
+# What makes a thing by another verb. Source: PutMetricAlarm, "Tags" (Amazon CloudWatch API Reference).
+_MAKES = {("cloudwatch", "PutMetricAlarm")}
 _GIVES_ROLES = ("Create", "Put", "Update", "Register", "Start", "Run")
 # Maps of the caller's own, whose keys are no members of the request.
 _OWN_MAPS = {"Environment", "HyperParameters", "Tags", "tags"}
@@ -82,7 +84,8 @@ def _accesses(prefix: str, operation: str, parameters: dict[str, Any]) -> list[A
     acted_on = resources(prefix, operation, parameters)
     concerned: list[str] | list[None] = acted_on or [None]
     found = [Access(action, resource, context) for resource in concerned]
-    if operation.startswith("Create") and ("aws:TagKeys" in context):
+    makes = operation.startswith("Create") or (prefix, operation) in _MAKES
+    if makes and "aws:TagKeys" in context:
         tag = f"{prefix}:{_TAG_ACTIONS.get(prefix, 'TagResource')}"
         found.append(Access(tag, acted_on[0] if acted_on else None, context))
     if operation.startswith(_GIVES_ROLES):

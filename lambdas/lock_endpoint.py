@@ -1,0 +1,124 @@
+"""Lock endpoint: take the endpoint for this release alone, and see what serves before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from shared.aws import client
+from shared.endpoints import describe_endpoint
+from shared.errors import EndpointBusy, EndpointFailed, InvalidRelease
+from shared.leases import acquire, give_up
+from shared.observability import logger
+from shared.registry import RELEASE, RELEASED, ReleaseStatus, describe_package, note_release
+from shared.release_state import Before, Names, Plan, Variant
+from shared.tasks import TaskEvent, task
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# A variant that has none before it is called so, as in train-and-deploy: the template's alarms watch it.
+USUAL_VARIANT = "AllTraffic"
+# What rules out a second variant beside the one that serves (CreateEndpointConfig's documentation; "Serverless
+# inference", "Shadow variants" in the Amazon SageMaker Developer Guide).
+_ALONE = {
+    "AsyncInferenceConfig": "is asynchronous",
+    "ShadowProductionVariants": "has a shadow variant",
+}
+
+
+class Event(TaskEvent):
+    """The payload: what is released, where, and how often the lease will be renewed."""
+
+    model_package_arn: str
+    names: Names
+    release: Plan
+
+
+class Result(BaseModel):
+    """Whether there is anything to release, and the endpoint before it."""
+
+    is_needed: bool
+    reason: str
+    before: Before
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Answer the state ``Lock endpoint``."""
+    return lock_endpoint(Event.model_validate(event)).model_dump()
+
+
+def lock_endpoint(release: Event) -> Result:
+    """Take the lease of the endpoint, look at what serves, and note that the package is being released.
+
+    Raises
+    ------
+    EndpointLocked
+        While another release holds it.
+    EndpointBusy
+        While somebody else is changing it.
+    EndpointFailed
+        When it can only be deleted.
+    InvalidRelease
+        When it cannot have a second variant.
+    """
+    names = release.names
+    acquire(names.endpoint, release.execution, release.release.look_seconds)
+    try:
+        # Another release may have had its way while this one waited.
+        reason = _why_not(release.model_package_arn)
+        before = _look(names)
+    except (EndpointFailed, InvalidRelease):
+        give_up(names.endpoint, release.execution)
+        raise
+    if reason:
+        give_up(names.endpoint, release.execution)
+        logger.info("There is nothing to release", reason=reason)
+        return Result(is_needed=False, reason=reason, before=before)
+    note_release(
+        release.model_package_arn, ReleaseStatus.RELEASING, release_execution=release.execution, release_reason=""
+    )
+    return Result(is_needed=True, reason="", before=before)
+
+
+def _why_not(arn: str) -> str:
+    package = describe_package(arn)
+    if package is None:
+        return f"The model package {arn!r} is gone."
+    metadata = package.get("CustomerMetadataProperties", {})
+    if metadata.get(RELEASE) in RELEASED:
+        by = metadata.get("release_execution") or metadata.get("execution")
+        return f"It is {metadata[RELEASE]} already{f' by execution {by}' if by else ''}."
+    status = package.get("ModelApprovalStatus")
+    return "" if status == "Approved" else f"It is {status} by now."
+
+
+def _look(names: Names) -> Before:
+    name = names.endpoint
+    endpoint = describe_endpoint(name)
+    if endpoint is None:
+        return Before(exists=False, watched_variant=USUAL_VARIANT, final_variant=USUAL_VARIANT)
+    if endpoint.in_transition:
+        raise EndpointBusy(f"Endpoint {name!r} is {endpoint.status}; this release waits for its turn.")
+    if endpoint.status != "InService":
+        raise EndpointFailed(
+            f"Endpoint {name!r} is {endpoint.status}: {endpoint.why}. SageMaker cannot update it: delete the endpoint, "
+            "then start the release again."
+        )
+    config = client("sagemaker").describe_endpoint_config(EndpointConfigName=endpoint.config)
+    why = next((text for key, text in _ALONE.items() if config.get(key)), None)
+    if any(variant.get("ServerlessConfig") for variant in config["ProductionVariants"]):
+        why = "is serverless"
+    if why:
+        raise InvalidRelease(
+            f"Endpoint {name!r} {why}: SageMaker lets it have no second variant beside the one that serves."
+        )
+    variants = [Variant(name=each.name, weight=each.weight, count=each.instances) for each in endpoint.variants]
+    return Before(
+        exists=True,
+        endpoint_config=endpoint.config,
+        variants=variants,
+        watched_variant=names.candidate_variant,
+        final_variant=variants[0].name if len(variants) == 1 else USUAL_VARIANT,
+    )

@@ -1,0 +1,66 @@
+"""Record release: note in the registry what serves now, and put away what only the release needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from shared.aws import client
+from shared.leases import give_up, renew
+from shared.observability import logger
+from shared.registry import ReleaseStatus, note_release
+from shared.release_state import Names, Plan
+from shared.tasks import TaskEvent, task
+from shared.undoing import delete_config
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class Event(TaskEvent):
+    """The payload: what was released, where."""
+
+    model_package_arn: str
+    names: Names
+    release: Plan
+
+
+class Result(TypedDict):
+    """When it was released, in ISO 8601."""
+
+    released_at: str
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
+    """Answer the state ``Record release``."""
+    return record_release(Event.model_validate(event))
+
+
+def record_release(release: Event) -> Result:
+    """Write the live endpoint's name where clients look it up, mark the package, give the endpoint free.
+
+    Safe to repeat: the lease goes last.
+
+    Raises
+    ------
+    LeaseLost
+        When the endpoint is not this release's any more.
+    """
+    names = release.names
+    renew(names.endpoint, release.execution, release.release.look_seconds)
+    released_at = datetime.now(tz=UTC).isoformat(timespec="seconds")
+    client("ssm").put_parameter(Name=names.parameter, Value=names.endpoint, Type="String", Overwrite=True)
+    note_release(
+        release.model_package_arn,
+        ReleaseStatus.RELEASED,
+        release_execution=release.execution,
+        release_reason="",
+        released_at=released_at,
+        released_endpoint=names.endpoint,
+    )
+    client("cloudwatch").delete_alarms(AlarmNames=names.alarms)
+    delete_config(names.shared_config)
+    give_up(names.endpoint, release.execution)
+    logger.info("Released", endpoint=names.endpoint)
+    return {"released_at": released_at}

@@ -1,0 +1,153 @@
+"""The state of a release: what ``Prepare release`` gives, and every later state of the machine reads."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class Names(BaseModel):
+    """The names of what a release works on, and of everything that it makes."""
+
+    endpoint: str
+    parameter: str
+    model_package_group: str
+    model: str
+    shared_config: str
+    final_config: str
+    candidate_variant: str
+    latency_alarm: str
+    errors_5xx_alarm: str
+    errors_4xx_alarm: str
+
+    @property
+    def alarms(self) -> list[str]:
+        """The alarms that watch the candidate."""
+        return [self.latency_alarm, self.errors_5xx_alarm, self.errors_4xx_alarm]
+
+    @property
+    def configs(self) -> list[str]:
+        """The endpoint configurations."""
+        return [self.shared_config, self.final_config]
+
+
+class Limits(BaseModel):
+    """What the candidate may not exceed."""
+
+    latency_ms: float
+    errors_5xx_percent: float
+    errors_4xx_percent: float
+
+
+class Sample(BaseModel):
+    """A request, and the range of its answer; without one the answer must be finite all the same."""
+
+    body: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Plan(BaseModel):
+    """How the release goes: the shares of its steps, and how each is watched."""
+
+    strategy: str
+    shares: list[int]
+    look_seconds: int
+    looks_to_bake: int
+    looks_at_most: int
+    minimum_requests: int
+    limits: Limits
+    alarms: list[str]
+
+
+class Instances(BaseModel):
+    """What the candidate runs on, at least."""
+
+    type: str
+    count: int
+
+
+class ContentTypes(BaseModel):
+    """What the model takes and gives."""
+
+    input: str
+    output: str
+
+
+class Variant(BaseModel):
+    """A variant that serves: its weight and its number of instances."""
+
+    name: str
+    weight: float
+    count: int
+
+
+class Before(BaseModel):
+    """The endpoint as ``Lock endpoint`` found it: what is restored when the release is taken back."""
+
+    exists: bool
+    endpoint_config: str | None = None
+    variants: list[Variant] = []
+    # What the candidate is called while it is watched, and in the end.
+    watched_variant: str
+    final_variant: str
+
+
+class Figures(BaseModel):
+    """What a variant has done, as CloudWatch counts it."""
+
+    requests: int = 0
+    errors_5xx: int = 0
+    errors_4xx: int = 0
+    latency_ms_total: float = 0.0
+
+    def since(self, base: Figures) -> Figures:
+        """Give what was done after `base`."""
+        return Figures(
+            requests=max(self.requests - base.requests, 0),
+            errors_5xx=max(self.errors_5xx - base.errors_5xx, 0),
+            errors_4xx=max(self.errors_4xx - base.errors_4xx, 0),
+            latency_ms_total=max(self.latency_ms_total - base.latency_ms_total, 0.0),
+        )
+
+    @property
+    def latency_ms(self) -> float | None:
+        """The average; None without a request."""
+        return round(self.latency_ms_total / self.requests, 1) if self.requests else None
+
+
+class StepReport(BaseModel):
+    """A step that is done."""
+
+    share: int
+    looks: int
+    requests: int
+    errors_5xx: int
+    errors_4xx: int
+    latency_ms: float | None
+
+
+class Step(BaseModel):
+    """Where the release is: which step, and how far."""
+
+    index: int
+    share: int = 0
+    looks: int = 0
+    samples_sent: int = 0
+    base: Figures = Figures()
+    verdict: str = ""
+    done: list[StepReport] = []
+
+
+class ReleaseState(BaseModel):
+    """The machine's state after ``Prepare release``."""
+
+    recipe: str
+    execution: str
+    model_package_arn: str
+    by_approval: bool
+    names: Names
+    release: Plan
+    instances: Instances
+    content_types: ContentTypes
+    samples: list[Sample]
+    step: Step

@@ -1,0 +1,210 @@
+"""Take back, Undo release, Clear the way: put back what served before a release, from whatever state it is in.
+
+Every call is safe to repeat: the state machine calls again while SageMaker is busy, and each call looks anew at what
+serves. The weights go back first, at once; what the release made is deleted last, when the endpoint is seen to serve
+what it served before. The endpoint is touched only while it serves one of this release's own configurations.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from pydantic import BaseModel, Field
+from shared.aws import ClientError, client, error_message, is_missing, is_refused
+from shared.causes import readable_cause
+from shared.endpoints import Endpoint, describe_endpoint
+from shared.errors import EndpointNotReady, RollBackFailed
+from shared.leases import give_up
+from shared.observability import logger
+from shared.registry import ReleaseStatus, note_release
+from shared.release_state import Before, Names
+from shared.tasks import StateEvent, task
+from shared.traffic import set_weights, weights_at
+from shared.undoing import delete_config, delete_model
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+class TaskError(BaseModel):
+    """What a Catch leaves in the state."""
+
+    cause: str = Field(default="", validation_alias="Cause")
+
+
+class Lock(BaseModel):
+    """What ``Lock endpoint`` found, if the release came to hold it."""
+
+    is_needed: bool
+    before: Before
+
+
+class Event(StateEvent):
+    """The payload: the state, as far as the release came, and why it is undone."""
+
+    because: Literal["UNFIT", "FAILED"]
+    model_package_arn: str | None = None
+    names: Names | None = None
+    lock: Lock | None = None
+    unfit: TaskError | None = None
+    error: TaskError | None = None
+
+
+class Result(TypedDict):
+    """Why, and what this call deleted."""
+
+    reasons: list[str]
+    deleted: list[str]
+
+
+@task
+def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
+    """Answer the states that undo a release."""
+    return undo_release(Event.model_validate(event))
+
+
+def undo_release(release: Event) -> Result:
+    """Restore what served before a release, delete what it made, and note in the registry what came of it.
+
+    A candidate that is unfit becomes Rejected, with the reason. One whose release failed for another reason stays as it
+    is: the release can be redriven, or started again.
+
+    Raises
+    ------
+    EndpointNotReady
+        When SageMaker is still changing the endpoint; call again.
+    RollBackFailed
+        When SageMaker refuses to restore what served: the message says what to do. Nothing was deleted then.
+    """
+    caught = release.unfit if release.because == "UNFIT" else release.error
+    reason = readable_cause(caught.cause) if caught else ""
+    result: Result = {"reasons": [reason] if reason else [], "deleted": []}
+    names, lock = release.names, release.lock
+    if names is None:
+        return result
+    # Before it has the endpoint a release has made nothing.
+    if lock is not None and lock.is_needed:
+        result["deleted"] = _undo(
+            names, lock.before, known=[error.cause for error in (release.unfit, release.error) if error]
+        )
+        if release.model_package_arn is not None:
+            _note(release.model_package_arn, release, reason)
+    give_up(names.endpoint, release.execution)
+    logger.info("Undone", **result)
+    return result
+
+
+def _undo(names: Names, before: Before, known: list[str]) -> list[str]:
+    endpoint = describe_endpoint(names.endpoint)
+    deleted: list[str] = []
+    if endpoint is not None:
+        if before.exists:
+            _restore(endpoint, names, before, known)
+        elif endpoint.config in names.configs:
+            _delete_own(endpoint)
+            deleted.append(f"endpoint/{endpoint.name}")
+    client("cloudwatch").delete_alarms(AlarmNames=names.alarms)
+    deleted += [f"endpoint-config/{config}" for config in names.configs if delete_config(config)]
+    if delete_model(names.model):
+        deleted.append(f"model/{names.model}")
+    return deleted
+
+
+def _restore(endpoint: Endpoint, names: Names, before: Before, known: list[str]) -> None:
+    # While it changes, nobody can say which configuration will serve in the end.
+    if endpoint.in_transition:
+        raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {endpoint.status}; it is restored after that.")
+    if endpoint.config not in names.configs:
+        if endpoint.status != "InService":
+            raise RollBackFailed(
+                f"Endpoint {endpoint.name!r} is {endpoint.status} with {endpoint.config!r}: {endpoint.why} Nothing was "
+                "deleted. Delete the endpoint and create it again with a configuration that works."
+            )
+        if endpoint.config != before.endpoint_config:
+            logger.warning("The endpoint serves what somebody else gave it since", endpoint_config=endpoint.config)
+        return
+    if endpoint.config == names.shared_config:
+        _restore_weights(endpoint, names, before)
+    why = endpoint.failure_reason
+    if why and endpoint.status == "InService" and not any(why in cause for cause in known):
+        # The failure that led here is known; another one is that of the way back.
+        raise RollBackFailed(
+            f"Endpoint {endpoint.name!r} was to go back to {before.endpoint_config!r}, but SageMaker returned to this "
+            f"release's {endpoint.config!r}: {why} Nothing was deleted. Update the endpoint to a configuration "
+            "that works."
+        )
+    _restore_config(endpoint, before)
+
+
+def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
+    wanted = weights_at(before, names, 0)
+    if all(math.isclose(endpoint.weights.get(name, -1.0), weight, abs_tol=1e-3) for name, weight in wanted.items()):
+        return
+    if endpoint.status != "InService":
+        return  # SageMaker changes no weights then; the configuration goes back as a whole
+    try:
+        set_weights(endpoint.name, wanted)
+    except ClientError as error:
+        if not is_refused(error):
+            raise
+        now = describe_endpoint(endpoint.name)
+        if now is not None and now.in_transition:
+            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
+        logger.warning("The weights could not be set back", why=error_message(error))
+        return
+    logger.info("The traffic goes back", weights=wanted)
+    raise EndpointNotReady(f"Endpoint {endpoint.name!r} gives its traffic back to what served before.")
+
+
+def _restore_config(endpoint: Endpoint, before: Before) -> None:
+    earlier = before.endpoint_config
+    try:
+        client("sagemaker").update_endpoint(EndpointName=endpoint.name, EndpointConfigName=earlier)
+    except ClientError as error:
+        if not is_refused(error):
+            raise
+        now = describe_endpoint(endpoint.name)
+        if now is not None and now.in_transition:
+            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
+        raise RollBackFailed(
+            f"Endpoint {endpoint.name!r} ({endpoint.status}) cannot go back from {endpoint.config!r} to {earlier!r}: "
+            f"{error_message(error)} Nothing was deleted. Delete the endpoint and create it again with a configuration "
+            "that works."
+        ) from error
+    logger.info("Goes back to the earlier endpoint configuration", endpoint_config=earlier)
+    raise EndpointNotReady(f"Endpoint {endpoint.name!r} goes back to {earlier!r}.")
+
+
+def _delete_own(endpoint: Endpoint) -> None:
+    if endpoint.status != "Deleting":
+        try:
+            client("sagemaker").delete_endpoint(EndpointName=endpoint.name)
+        except ClientError as error:
+            if is_missing(error):
+                return
+            # SageMaker refuses to delete an endpoint that is still being created.
+            if is_refused(error) and endpoint.in_transition:
+                raise EndpointNotReady(
+                    f"Endpoint {endpoint.name!r} is {endpoint.status}; it is deleted after that."
+                ) from error
+            raise
+    if describe_endpoint(endpoint.name) is not None:
+        raise EndpointNotReady(f"Endpoint {endpoint.name!r} is being deleted.")
+
+
+def _note(arn: str, release: Event, reason: str) -> None:
+    try:
+        if release.because == "UNFIT":
+            note_release(
+                arn,
+                ReleaseStatus.ROLLED_BACK,
+                rejected_for=f"Taken back: {reason}",
+                release_execution=release.execution,
+                release_reason=reason,
+            )
+        else:
+            note_release(arn, ReleaseStatus.REQUESTED, release_execution=release.execution, release_reason=reason)
+    except ClientError as error:
+        if not is_missing(error):
+            raise
