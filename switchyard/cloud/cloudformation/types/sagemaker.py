@@ -159,10 +159,13 @@ class Endpoint(_Named):
         """Wait until it serves with the configuration that it should have."""
         name, wanted = made.attribute("EndpointName"), properties["EndpointConfigName"]
         described = _rest(clients("sagemaker"), name, check)
-        if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != wanted:
-            reason = described.get("FailureReason") or f"it serves with {described['EndpointConfigName']}"
+        reason, status = described.get("FailureReason", ""), described["EndpointStatus"]
+        if status != "InService":
+            raise TemplateError(f"The endpoint {name} is {status}: {reason}")
+        if described["EndpointConfigName"] != wanted:
+            serving = described["EndpointConfigName"]
             raise TemplateError(
-                f"The endpoint {name} is {described['EndpointStatus']}, but not with {wanted}: {reason}"
+                f"The endpoint {name} went back to {serving} and does not serve with {wanted}: {reason}"
             )
 
 

@@ -110,7 +110,7 @@ class Parameter(ResourceType):
     def update(self, clients: Clients, made: Created, before: Properties, after: Properties) -> Created:
         """Put another value."""
         ssm, name = clients("ssm"), made.physical_id
-        if gone := removed_tags(before, after):
+        if gone := [key for key in before.get("Tags", {}) if key not in after.get("Tags", {})]:
             ssm.remove_tags_from_resource(ResourceType="Parameter", ResourceId=name, TagKeys=gone)
         if tags := _plain_tags(after):
             ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=tags)
