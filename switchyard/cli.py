@@ -10,7 +10,7 @@ import typer
 
 from switchyard import launcher
 from switchyard.aws.target import Target
-from switchyard.commands import clean, console, events, faults, iam, logs, redrive, report, stack
+from switchyard.commands import clean, console, events, faults, iam, logs, redrive, releases, report, stack
 from switchyard.commands.shared import (
     AsJson,
     ExecutionName,
@@ -164,7 +164,7 @@ def start(
     from switchyard.executions.faults import add_faults, check_faults_allowed, parse_fault
     from switchyard.executions.following import start_execution
     from switchyard.executions.inputs import read_input
-    from switchyard.executions.run import check_name, new_name
+    from switchyard.executions.names import check_name, new_name
 
     document = read_input(input_)
     check_name(name)
@@ -260,6 +260,12 @@ app.add_typer(faults.app, name="faults")
 app.command("redrive", epilog=redrive.EPILOG)(redrive.redrive)
 app.command("clean", epilog=clean.EPILOG)(clean.clean)
 app.add_typer(events.app, name="events")
+
+
+app.command("packages", epilog=releases.PACKAGES_EPILOG)(releases.packages)
+app.command("approve", epilog=releases.APPROVE_EPILOG)(releases.approve)
+app.command("reject", epilog=releases.REJECT_EPILOG)(releases.reject)
+app.command("release", epilog=releases.RELEASE_EPILOG)(releases.release)
 
 
 app.command("logs", epilog=logs.EPILOG)(logs.logs)

@@ -6,6 +6,7 @@ A message says what was wrong, where, and what to do next. The tree:
     ├── PublishError            the artifact or the data bucket refused
     ├── StackError              a stack could not be changed, or there is nothing to change
     ├── ExecutionStatusError    an execution has ended, or has not, and so cannot be stopped or redriven
+    ├── PackageStatusError      a model package is decided about, or serves, already
     └── UsageError              exit code 2: the user's input was wrong
         ├── ProjectError        not inside a project
         ├── RecipeError         a recipe that cannot be used
@@ -28,6 +29,7 @@ __all__ = [
     "ExecutionStatusError",
     "ImageError",
     "NameTakenError",
+    "PackageStatusError",
     "ProjectError",
     "PublishError",
     "RecipeError",
@@ -53,6 +55,10 @@ class StackError(SwitchyardError):
 
 class ExecutionStatusError(SwitchyardError):
     """When an execution cannot be stopped or redriven as it stands."""
+
+
+class PackageStatusError(SwitchyardError):
+    """When a model package cannot be approved, rejected or released as it stands."""
 
 
 class UsageError(SwitchyardError):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from switchyard import launcher
 from switchyard.__main__ import main
@@ -17,6 +19,7 @@ from switchyard.aws.target import Target
 from switchyard.errors import DataError
 from switchyard.executions import following as executions
 from switchyard.executions import run
+from switchyard.executions.report import show_result
 from switchyard.executions.result import RunResult
 from tests.fake_cloud import EXECUTION, FakeCloud, refusal
 from tests.recorded import DEFINITION, recorded
@@ -32,6 +35,10 @@ COMMANDS = [
     "stop",
     "faults",
     "redrive",
+    "packages",
+    "approve",
+    "reject",
+    "release",
     "logs",
     "invoke",
     "publish",
@@ -628,3 +635,46 @@ def test_render_runs_in_the_authors_environment(call: Call, project: SampleProje
 
 def test_a_result_without_an_execution_has_all_keys():
     assert list(RunResult(None, "", None).document()) == RUN_KEYS
+
+
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/switchyard-trees/3"
+PENDING = {"status": "PENDING_APPROVAL", "recipe": "trees", "model_package_arn": PACKAGE}
+TAKEN_BACK = {
+    **PENDING,
+    "status": "ROLLED_BACK",
+    "reasons": ["latency 612 ms"],
+    "steps": [{"share": 10, "requests": 7}],
+}
+
+
+def shown(result: RunResult) -> str:
+    console = Console(file=io.StringIO(), width=160)
+    show_result(result, console)
+    return console.file.getvalue()
+
+
+def test_a_model_that_waits_for_approval_is_shown_with_how_to_decide():
+    text = shown(RunResult("arn", "trees-1", "SUCCEEDED", output=PENDING, cloud_goes_on=True))
+    assert text.splitlines()[1] == "PENDING APPROVAL  trees-1"
+    assert "package     switchyard-trees/3  (it waits for approval, and serves nothing)" in text
+    assert "  switchyard approve switchyard-trees/3 " in text
+    assert "  switchyard reject switchyard-trees/3 --reason TEXT  # it stays out of service" in text
+
+
+def test_a_model_that_waits_in_a_cloud_that_ends_is_not_there_to_be_approved():
+    text = shown(RunResult("arn", "trees-1", "SUCCEEDED", output=PENDING))
+    assert "switchyard approve" not in text
+    assert "switchyard up" in text
+    assert "its model waits there for approval" in text
+
+
+def test_a_release_that_was_taken_back_is_shown_with_its_steps_and_is_no_success():
+    release = RunResult("arn", "release-1", "SUCCEEDED", output=TAKEN_BACK, cloud_goes_on=True)
+    run = RunResult("arn", "trees-1", "SUCCEEDED", output={**PENDING, "status": "APPROVED"}, release=release)
+    text = shown(run)
+    assert (release.is_success, run.is_success) == (False, False)
+    assert text.index("APPROVED  trees-1") < text.index("ROLLED BACK  release-1") < text.index("latency 612 ms")
+    assert "10 %" in text
+    assert text.count("Next") == 1
+    assert "switchyard packages trees" in text
+    assert run.document()["release"]["output"] == TAKEN_BACK

@@ -12,7 +12,8 @@ from switchyard.errors import SwitchyardError, UsageError
 from switchyard.executions.control import redrive_execution, stop_execution
 from switchyard.executions.following import start_execution
 from switchyard.executions.inputs import parse_input
-from switchyard.executions.run import WORKFLOW, check_name, new_name, publish_run
+from switchyard.executions.names import check_name, new_name
+from switchyard.executions.run import WORKFLOW, publish_run
 
 if TYPE_CHECKING:
     from starlette.requests import Request

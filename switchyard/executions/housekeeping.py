@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.executions.causes import failure_reason
 from switchyard.executions.following import follow, start_execution
-from switchyard.executions.run import new_name
+from switchyard.executions.names import new_name
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud

@@ -13,7 +13,8 @@ from switchyard import launcher
 from switchyard.aws.client import connect_local
 from switchyard.errors import UsageError
 from switchyard.executions.following import start_execution
-from switchyard.executions.run import WORKFLOW, follow_to_result, new_name
+from switchyard.executions.names import new_name
+from switchyard.executions.run import WORKFLOW, follow_to_result
 from switchyard.project import Project
 
 if TYPE_CHECKING:

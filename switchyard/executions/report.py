@@ -13,7 +13,7 @@ from rich.text import Text
 
 from switchyard.executions.history import Status
 from switchyard.executions.progress import format_seconds
-from switchyard.executions.result import error_reason
+from switchyard.executions.result import PENDING_APPROVAL, error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN_FEATURES = 6
 _COMMAND_COLUMNS = 64
+_WAITS = "it waits for approval, and serves nothing"
 
 
 def show_result(result: RunResult, console: Console) -> None:
@@ -43,6 +44,9 @@ def show_result(result: RunResult, console: Console) -> None:
     if result.metrics:
         console.print()
         console.print(metrics_table(result))
+    if steps := _steps(result):
+        console.print()
+        console.print(steps_table(steps))
     for reason in _reasons(result):
         console.print(Text(f"  {reason}", style="red"), soft_wrap=True)
     if rows := list(_places(result)):
@@ -54,6 +58,9 @@ def show_result(result: RunResult, console: Console) -> None:
         console.print(
             json.dumps(result.output, indent=2, ensure_ascii=False), highlight=False, soft_wrap=True, markup=False
         )
+    if result.release is not None:
+        show_result(result.release, console)
+        return
     console.print()
     console.print(Text("Next", style="bold"))
     commands = list(next_commands(result))
@@ -65,10 +72,11 @@ def show_result(result: RunResult, console: Console) -> None:
 
 
 def _headline(result: RunResult) -> Text:
-    style = "green" if result.is_success else "yellow" if result.outcome in ("REJECTED", "ABORTED") else "red"
-    words = {"ABORTED": "STOPPED", "TIMED_OUT": "TIMED OUT"}
+    in_vain = result.outcome in ("REJECTED", "ROLLED_BACK", "ABORTED")
+    style = "yellow" if in_vain else "green" if result.status == Status.SUCCEEDED else "red"
+    words = "STOPPED" if result.outcome == "ABORTED" else result.outcome.replace("_", " ")
     took = f" after {format_seconds(result.duration_seconds)}" if result.duration_seconds is not None else ""
-    return Text.assemble((words.get(result.outcome, result.outcome), f"bold {style}"), f"  {result.name}{took}")
+    return Text.assemble((words, f"bold {style}"), f"  {result.name}{took}")
 
 
 def _show_error(result: RunResult, console: Console) -> None:
@@ -112,6 +120,23 @@ def metrics_table(result: RunResult) -> Table:
     return table
 
 
+def steps_table(steps: list[dict[str, Any]]) -> Table:
+    """Show what a release's model has done in each step."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in ("traffic", "requests", "5xx", "4xx", "latency"):
+        table.add_column(column, justify="right")
+    for step in steps:
+        latency = step.get("latency_ms")
+        counts = (str(step.get(key, "-")) for key in ("requests", "errors_5xx", "errors_4xx"))
+        table.add_row(f"{step.get('share')} %", *counts, f"{latency:.4g} ms" if latency is not None else "-")
+    return table
+
+
+def _steps(result: RunResult) -> list[dict[str, Any]]:
+    steps = result.output.get("steps") if isinstance(result.output, dict) else None
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+
+
 def _passes(value: float, rule: dict[str, Any]) -> bool:
     threshold = float(rule["threshold"])
     return value <= threshold if rule["direction"] == "minimize" else value >= threshold
@@ -122,12 +147,20 @@ def _reasons(result: RunResult) -> list[str]:
     return [str(reason) for reason in reasons or []] if not result.is_success else []
 
 
+def package_name(result: RunResult) -> str | None:
+    """Give the short name of the model package that a run has registered, or released: `group/version`."""
+    arn = result.output.get("model_package_arn") if isinstance(result.output, dict) else None
+    return str(arn).partition("model-package/")[2] or None
+
+
 def _places(result: RunResult) -> Iterator[tuple[str, str]]:
     if result.model:
         yield "model", _place(result.model)
     if result.predictions:
         rows = result.predictions.get("rows")
         yield "predictions", _place(result.predictions) + (f"  ({rows} rows)" if rows is not None else "")
+    if name := package_name(result):
+        yield "package", name + (f"  ({_WAITS})" if result.outcome == PENDING_APPROVAL else "")
     if result.folder is not None:
         yield "logs", _relative(str(result.folder / "logs"))
         yield "everything", _relative(str(result.folder))
@@ -140,8 +173,10 @@ def _places(result: RunResult) -> Iterator[tuple[str, str]]:
 def _prediction(prediction: dict[str, Any]) -> str:
     features = [_short(value) for value in prediction["features"]]
     more = f", … {len(features) - _SHOWN_FEATURES} more" if len(features) > _SHOWN_FEATURES else ""
+    actual = prediction["actual"]
+    of = "a sample" if actual is None else f"a test row whose target is {_short(actual)}"
     return (
-        f"{_short(prediction['value'])} for a test row whose target is {_short(prediction['actual'])}, "
+        f"{_short(prediction['value'])} for {of}, "
         f"in {prediction['latency_ms']:.1f} ms  [{', '.join(features[:_SHOWN_FEATURES])}{more}]"
     )
 
@@ -157,15 +192,28 @@ def next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
         features = (result.prediction or {}).get("features") or [1.0, 2.0]
         body = ",".join(str(value).removesuffix(".0") for value in features)
         yield f"switchyard invoke {result.endpoint_name} --body {shlex.quote(body)}", "ask the endpoint"
+    name = package_name(result)
+    if name and result.cloud_goes_on and result.outcome == PENDING_APPROVAL:
+        yield f"switchyard approve {name}", "its release begins"
+        yield f"switchyard reject {name} --reason TEXT", "it stays out of service, and the registry says why"
+    if name and result.cloud_goes_on and result.outcome in ("ROLLED_BACK", "RELEASED"):
+        yield f"switchyard packages {_recipe(result)}", "which models serve, which were taken back"
     if not state:
         yield f"switchyard logs {result.name}", "what its states logged"
     asked = result.input if isinstance(result.input, dict) else {}
     if (recipe := asked.get("recipe")) and "data" not in asked and not state:
         yield f"switchyard run {recipe} --set hyperparameters.KEY=VALUE", "try other hyperparameters"
     if not result.cloud_goes_on:
-        yield "switchyard up", "a cloud that stays: runs in another terminal use it, endpoints go on"
+        stays = "runs in another terminal use it, endpoints go on"
+        if result.outcome == PENDING_APPROVAL:
+            stays = "run it again in another terminal, and its model waits there for approval"
+        yield "switchyard up", f"a cloud that stays: {stays}"
     else:
         yield "switchyard ls", "all runs"
+
+
+def _recipe(result: RunResult) -> str:
+    return str(result.output.get("recipe", "")) if isinstance(result.output, dict) else ""
 
 
 def _place(thing: dict[str, Any]) -> str:

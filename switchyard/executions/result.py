@@ -18,6 +18,9 @@ from switchyard.executions.runs import SavedExecution
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
+# The workflows' own words for how they ended, where that decides what is to be said and done next.
+PENDING_APPROVAL, APPROVED = "PENDING_APPROVAL", "APPROVED"
+_IN_VAIN = ("REJECTED", "ROLLED_BACK")
 _LOG_LINES = 15
 # Enough for the first row of any table.
 _ROW_BYTES = 256 * 1024
@@ -42,7 +45,7 @@ class RunResult:
     endpoint_name
         The endpoint that serves the model.
     prediction
-        One real answer of it: `features`, `value`, `actual`, `latency_ms`.
+        One real answer of it: `features`, `value`, `actual` (None where that is not known), `latency_ms`.
     predictions
         The batch transform's: `uri`, `path`, `rows`.
     model
@@ -57,6 +60,8 @@ class RunResult:
         What is kept of it on this machine.
     cloud_goes_on
         Whether the cloud, and so the endpoint, is still there when the command has ended.
+    release
+        The release that followed; None when the run served its model itself, or when its model waits for approval.
     """
 
     execution_arn: str | None
@@ -76,17 +81,20 @@ class RunResult:
     log: list[str] = field(default_factory=list)
     folder: Path | None = None
     cloud_goes_on: bool = False
+    release: RunResult | None = None
 
     @property
     def outcome(self) -> str:
-        """The workflow's own word for how it ended (`DEPLOYED`, `REJECTED`), or else the status."""
+        """The workflow's own word for how it ended (`DEPLOYED`, `REJECTED`, `RELEASED` ...), or else the status."""
         own = self.output.get("status") if isinstance(self.output, dict) else None
         return str(own) if own and self.status == Status.SUCCEEDED else str(self.status)
 
     @property
     def is_success(self) -> bool:
-        """Whether it did what was asked for: a rejected model is none."""
-        return self.status == Status.SUCCEEDED and self.outcome != "REJECTED"
+        """Whether it did what was asked for: a model that is rejected, or taken back, is none."""
+        if self.release is not None and not self.release.is_success:
+            return False
+        return self.status == Status.SUCCEEDED and self.outcome not in _IN_VAIN
 
     def document(self) -> dict[str, Any]:
         """Give the JSON document of `--json`."""
@@ -101,6 +109,7 @@ class RunResult:
             "model": self.model,
             "duration_seconds": self.duration_seconds,
             "error": self.error,
+            **({"release": self.release.document()} if self.release is not None else {}),
         }
 
 
@@ -196,31 +205,46 @@ def error_reason(result: RunResult) -> str:
     return failure_reason((result.error or {}).get("cause") or "")
 
 
+@dataclass(frozen=True)
+class _Question:
+    """What to ask a live endpoint, and the answer where that is known."""
+
+    body: str
+    content_type: str
+    accept: str
+    actual: str | None = None
+
+
+def _question(cloud: Cloud, tree: ExecutionTree) -> _Question | None:
+    """Take the first row of the test data, or what a release has tested its model with."""
+    if test_uri := find_in_states(tree, "data", "test_uri"):
+        actual, comma, features = first_row(cloud.client("s3"), str(test_uri)).partition(",")
+        takes, gives = (find_in_states(tree, "transform", key) or "text/csv" for key in ("content_type", "accept"))
+        return _Question(features, takes, gives, actual) if comma else None
+    for sample in find_in_states(tree, "samples") or []:
+        takes, gives = (find_in_states(tree, "content_types", key) or "text/csv" for key in ("input", "output"))
+        return _Question(str(sample["body"]), takes, gives)
+    return None
+
+
 def _predict(cloud: Cloud, tree: ExecutionTree, endpoint: str) -> dict[str, Any] | None:
-    """Ask the live endpoint about the first row of the test data; None when that cannot be had."""
-    test_uri = find_in_states(tree, "data", "test_uri")
-    if not test_uri:
-        return None
+    """Ask the live endpoint for one prediction; None when that cannot be had."""
     try:
-        row = first_row(cloud.client("s3"), str(test_uri))
-        if not row:
+        asked = _question(cloud, tree)
+        if asked is None:
             return None
-        actual, _, features = row.partition(",")
         start = time.perf_counter()
         answer = cloud.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=endpoint,
-            ContentType=find_in_states(tree, "transform", "content_type") or "text/csv",
-            Accept=find_in_states(tree, "transform", "accept") or "text/csv",
-            Body=features.encode(),
+            EndpointName=endpoint, ContentType=asked.content_type, Accept=asked.accept, Body=asked.body.encode()
         )
         text = answer["Body"].read().decode(errors="replace").strip()
         latency_ms = round((time.perf_counter() - start) * 1000, 1)
     except (ClientError, BotoCoreError):
         return None  # the run has succeeded; this is only for show
     return {
-        "features": [_number(value) for value in features.split(",")],
+        "features": [_number(value) for value in asked.body.split(",")],
         "value": _number(text),
-        "actual": _number(actual),
+        "actual": _number(asked.actual) if asked.actual is not None else None,
         "latency_ms": latency_ms,
     }
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +16,9 @@ from switchyard.errors import SwitchyardError, UsageError
 from switchyard.executions.faults import FaultSpec, add_faults, check_faults_allowed, list_faults
 from switchyard.executions.following import SavedRun, check_same_input, follow, start_execution
 from switchyard.executions.history import ExecutionTree, HistoryBuilder, Status, build_tree
-from switchyard.executions.result import RunResult, result_of
+from switchyard.executions.names import check_name, new_name
+from switchyard.executions.releases import await_release
+from switchyard.executions.result import APPROVED, RunResult, result_of
 from switchyard.executions.runs import SavedExecution, saved_execution
 from switchyard.project import Project
 
@@ -128,10 +128,32 @@ def run_recipe(
             started(opened.cloud, arn)
         result = follow_to_result(opened.cloud, arn, progress=progress, stop_on_interrupt=True)
         result.cloud_goes_on = opened.goes_on
+        if result.outcome == APPROVED:
+            result.release = _follow_release(opened, result, progress)
         if faults:
             _note_unused(opened.cloud, {fault["id"] for fault in faults}, progress)
         show(result)
         return result
+
+
+def _follow_release(opened: _Opened, result: RunResult, progress: Progress) -> RunResult | None:
+    """Show the release that an approved model's registration has started; None when none has, or nobody looks on."""
+    package = str(result.output["model_package_arn"])
+    with progress.step("Wait for the release to begin"):
+        execution = await_release(opened.cloud, package, known=[])
+    if execution is None:
+        progress.note(f"No release of {package} has begun")
+        return None
+    name = execution.rpartition(":")[2]
+    progress.note(f"Release {name}")
+    try:
+        # A cloud that ends with this command takes the release along.
+        release = follow_to_result(opened.cloud, execution, progress=progress, stop_on_interrupt=not opened.goes_on)
+    except KeyboardInterrupt:
+        progress.note(f"no longer watching; the release goes on (switchyard watch {name})")
+        return None
+    release.cloud_goes_on = opened.goes_on
+    return release
 
 
 def publish_run(
@@ -218,30 +240,6 @@ def failed_to_start(error: SwitchyardError) -> RunResult:
     """Say in the form of a result that there was no run."""
     cause = {"name": type(error).__name__, "cause": str(error), "state": None}
     return RunResult(execution_arn=None, name="", status=None, error=cause)
-
-
-def new_name(recipe: str) -> str:
-    """Make the name of a new execution: what, when, and a few letters so that no two are the same.
-
-    Examples
-    --------
-    >>> new_name("diabetes")
-    'diabetes-20260412-093011-3fa9'
-    """
-    return f"{recipe}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def check_name(name: str | None) -> str | None:
-    """Refuse a name that Step Functions refuses.
-
-    Raises
-    ------
-    UsageError
-        When it is not 1 to 80 letters, digits, '-' and '_'.
-    """
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name):
-        raise UsageError(f"--name {name!r} cannot be an execution's name: use 1 to 80 letters, digits, '-' and '_'")
-    return name
 
 
 def _check_data(recipe: Recipe, data: str | None) -> None:

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from switchyard.errors import UsageError
 from switchyard.recipes.errors import explain, section_at
 from switchyard.recipes.model import Recipe
+from switchyard.recipes.release import Release
+from switchyard.recipes.section import Section
 from switchyard.suggest import suggest
 from switchyard.yaml_text import YamlError, load_yaml
 
@@ -78,18 +80,66 @@ def check_overrides(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, A
     return _override(recipe, [_check_setting(recipe, *leaf) for leaf in _flat(overrides)])
 
 
+def apply_release_set(own: Release, settings: Iterable[str]) -> dict[str, Any]:
+    """Make the settings of one release from `KEY=VALUE` settings.
+
+    Parameters
+    ----------
+    own
+        What the model is released with otherwise; the result must still be valid.
+    settings
+        `release.*`, all but the approval, which is the recipe's; each with a value in YAML.
+
+    Returns
+    -------
+    dict
+        Only what is set, nested as the section is.
+
+    Raises
+    ------
+    UsageError
+        As `apply_set` does.
+
+    Examples
+    --------
+    >>> apply_release_set(Release(), ["release.bake_seconds=60", "release.limits.latency_ms=250"])
+    {'bake_seconds': 60, 'limits': {'latency_ms': 250}}
+    """
+    keys = [key for key in _leaves(("release",)) if key != "release.approval"]
+    overrides: dict[str, Any] = {"release": {}}
+    given: dict[str, str] = {}
+    for setting in settings:
+        key, value = _split(setting)
+        _put(overrides, _path_among(keys, key, setting), value)
+        given[key] = setting
+    base = {"release": own.model_dump()}
+    try:
+        _OneRelease.model_validate(_merged(_without_steps(base, overrides), overrides))
+    except ValidationError as error:
+        raise UsageError("\n".join(_messages(error, given))) from None
+    made: dict[str, Any] = overrides["release"]
+    return made
+
+
+class _OneRelease(Section):
+    release: Release
+
+
 # A key's path, its value, and how messages name both.
 _Setting = tuple[list[str], Any, str]
 
 
 def _read_setting(recipe: Recipe, setting: str) -> _Setting:
+    key, value = _split(setting)
+    return _path_of(key, recipe, setting), value, setting
+
+
+def _split(setting: str) -> tuple[str, Any]:
     key, equals, text = setting.partition("=")
     key = key.strip()
     if not equals:
         raise UsageError(f"--set {setting}: there is no '='; write --set {key or 'KEY'}=VALUE")
-    path = _path_of(key, recipe, setting)
-    value = _value_of(text, setting)
-    return path, value, setting
+    return key, _value_of(text, setting)
 
 
 def _check_setting(recipe: Recipe, key: str, value: Any) -> _Setting:
@@ -124,18 +174,17 @@ def _override(recipe: Recipe, settings: Iterable[_Setting]) -> dict[str, Any]:
         given[".".join(path)] = setting
     _check_approval(recipe, given, overrides)
     try:
-        Recipe.model_validate(_merged(_base(recipe, overrides), overrides))
+        Recipe.model_validate(_merged(_without_steps(recipe.model_dump(), overrides), overrides))
     except ValidationError as error:
         raise UsageError("\n".join(_messages(error, given))) from None
     return overrides
 
 
-def _base(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _without_steps(base: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the overrides change: one of `increment` and `steps` replaces the recipe's, whichever that was."""
-    base = recipe.model_dump()
-    if {"increment", "steps"} & set(overrides.get("release", {})):
-        base["release"] |= {"increment": None, "steps": None}
-    return base
+    if not {"increment", "steps"} & set(overrides.get("release", {})):
+        return base
+    return {**base, "release": {**base["release"], "increment": None, "steps": None}}
 
 
 def _check_approval(recipe: Recipe, given: Mapping[str, str], overrides: Mapping[str, Any]) -> None:
@@ -149,7 +198,10 @@ def _path_of(key: str, recipe: Recipe, setting: str) -> list[str]:
     keys = [f"hyperparameters.{name}" for name in recipe.hyperparameters]
     if key in keys:
         return key.split(".", 1)  # The names of hyperparameters may hold dots.
-    keys += [leaf for path in SETTABLE for leaf in _leaves(path)]
+    return _path_among([*keys, *(leaf for path in SETTABLE for leaf in _leaves(path))], key, setting)
+
+
+def _path_among(keys: list[str], key: str, setting: str) -> list[str]:
     if key in keys:
         return key.split(".")
     if inside := [other for other in keys if other.startswith(f"{key}.")]:
