@@ -106,6 +106,16 @@ def test_a_model_without_functions_of_its_own_gets_those_of_the_container(cloud:
     assert refused.value.response["OriginalStatusCode"] == 415
 
 
+def test_a_script_gets_csv_and_json_as_text_and_the_rest_as_bytes(cloud: LocalCloud, name: str) -> None:
+    script = """
+        def model_fn(model_dir): pass
+        def transform_fn(model, body, content_type, accept): return type(body).__name__
+    """
+    serve(cloud, name, script)
+    kinds = ("text/csv; charset=utf-8", "application/json", "text/plain", "application/x-npy")
+    assert [invoke(cloud, name, b"1", ContentType=kind) for kind in kinds] == [b"str", b"str", b"bytes", b"bytes"]
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -17,6 +17,7 @@ WRAP = """
     import os
     def model_fn(model_dir): pass
     def transform_fn(model, body, content_type, accept):
+        body = body if isinstance(body, str) else body.decode()
         if body == "fail":
             raise RuntimeError(f"{os.environ['WHO']} fails")
         return f"{os.environ['WHO']}({body}:{content_type}:{accept})", f"text/x-{os.environ['WHO']}"

@@ -28,6 +28,8 @@ from switchyard.cloud.sagemaker.forward import KEEP_ALIVE_SECONDS
 
 LISTENING_SOCKET = 3
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
+# What a script gets as text, as from SageMaker's containers; of any other type it gets the bytes.
+TEXTS = {JSON, CSV}
 
 
 class UnsupportedContentTypeError(Exception):
@@ -108,7 +110,7 @@ class LoadedModel:
         """
         text: Any = body
         accept = self._default_accept if accept in {"*/*", ""} else accept
-        if content_type.partition(";")[0].strip() in {CSV, JSON} or content_type.startswith("text/"):
+        if content_type.partition(";")[0].strip() in TEXTS:
             text = _decoded(body)
         if self._transform is not None:
             with _refusing(ValueError, status=400):
@@ -187,7 +189,9 @@ class ModelServer:
 def _load_script(path: Path) -> ModuleType:
     if not path.is_file():
         raise SystemExit(f"there is no inference script '{path.name}' in the model's code")
-    sys.path.insert(0, str(path.parent))
+    # A process that was forked has not looked at its variables yet.
+    search_path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:0] = [str(path.parent), *search_path]
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None:
         raise SystemExit(f"the inference script '{path.name}' is not a Python file")

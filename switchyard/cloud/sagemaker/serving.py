@@ -5,24 +5,52 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from switchyard.cloud.account import REGION
 from switchyard.cloud.logs import LogStream, pump
-from switchyard.cloud.processes import Process
+from switchyard.cloud.processes import Process, ProcessHost
 from switchyard.cloud.sagemaker.algorithms.built_in import built_in
 from switchyard.cloud.sagemaker.code import download_code
-from switchyard.cloud.sagemaker.container import Container, base_environment
+from switchyard.cloud.sagemaker.container import Container, base_environment, python_command
 from switchyard.cloud.sagemaker.context import Context
 from switchyard.cloud.sagemaker.images import Runtime, runtime_for
+from switchyard.cloud.sagemaker.requirements import Environment, InstallError, prepare
 from switchyard.cloud.sagemaker.s3 import download_object, download_prefix, unpack
 
 HEALTH_CHECK_SECONDS = 60
+# What pip may take for what a script requires.
+INSTALL_SECONDS = 600
 BACKLOG = 1024
 
 
 class ModelServerError(Exception):
     """The model's server did not become healthy; the message says why."""
+
+
+@dataclass(frozen=True)
+class _Program:
+    """What serves a model: a function and its arguments.
+
+    Parameters
+    ----------
+    code : Path or None
+        The folder of the model's own script, beside which there may be a ``requirements.txt``.
+    """
+
+    target: str
+    arguments: list[str]
+    code: Path | None = None
+
+    def by(self, python: Path) -> list[str]:
+        """Return the command that runs it in another interpreter, whose own libraries come before ours."""
+        module, _, function = self.target.partition(":")
+        ours = str(Path(__file__).parents[3])
+        start = f"import sys; sys.path.append({ours!r}); from {module} import {function} as main; main(*sys.argv[1:])"
+        return [str(python), "-c", start, *self.arguments]
 
 
 def container_definitions(model: dict[str, Any]) -> list[dict[str, Any]]:
@@ -76,21 +104,28 @@ class ModelServer:
         runtime = runtime_for(definition["Image"], self._context.identity.authorizer.of(self._role_arn))
         environment = definition.get("Environment", {})
         self._lay_out(definition, environment)
-        target, arguments = self._program(runtime, environment)
+        program = self._program(runtime, environment)
+        host, variables = self._context.runtimes.host(runtime), self._environment(environment)
+        libraries = self._install(host, program, variables)
+        target: str | None = program.target
+        arguments = program.arguments
+        if libraries is not None:
+            variables = libraries.variables(variables)
+            if libraries.is_apart:
+                target, arguments = None, program.by(libraries.python)
         # The parent listens before the child has loaded its model: the first ping waits in the backlog, and
         # fails at once when the child dies, so that nothing has to be polled.
         with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:
             self.port = listening.getsockname()[1]
-            self._process = self._context.runtimes.host(runtime).spawn(
+            self._process = host.spawn(
                 target,
                 arguments,
-                environment=self._environment(environment),
+                environment=variables,
                 directory=self._container.folder("code"),
                 inherit=[listening.fileno()],
                 mount=self._container.mount,
             )
-        self._reader = threading.Thread(target=pump, args=(self._process.output, self._log.write), daemon=True)
-        self._reader.start()
+        self._reader = self._read(self._process)
         if not self._is_healthy(health_check_seconds):
             self.stop(grace=0)
             raise ModelServerError(self._log.last_line().strip() or "it printed nothing")
@@ -114,7 +149,36 @@ class ModelServer:
             self._reader.join()
         self._container.remove()
 
-    def _program(self, runtime: Runtime, environment: dict[str, str]) -> tuple[str, list[str]]:
+    def _read(self, process: Process) -> threading.Thread:
+        reader = threading.Thread(target=pump, args=(process.output, self._log.write), daemon=True)
+        reader.start()
+        return reader
+
+    def _install(self, host: ProcessHost, program: _Program, variables: Mapping[str, str]) -> Environment | None:
+        """Return the libraries that the script requires beyond the image's; raises ModelServerError."""
+        code = program.code
+        if code is None:
+            return None
+
+        def pip(command: list[str], settings: dict[str, str]) -> int:
+            target, arguments = python_command(command)
+            process = host.spawn(target, arguments, environment={**variables, **settings}, directory=code)
+            self._process = process  # so that a stop ends it
+            reader = self._read(process)
+            exit_code = process.wait(INSTALL_SECONDS)
+            if exit_code is None:
+                process.kill()
+                self._log.write([f"ERROR: pip took more than {INSTALL_SECONDS} seconds"])
+            reader.join()
+            return 1 if exit_code is None else exit_code
+
+        try:
+            return prepare(code, self._context.cache / "environments", pip)
+        except InstallError as error:
+            said = [line for line in self._log.tail if line.startswith("ERROR")] or list(self._log.tail)[-3:]
+            raise ModelServerError(f"{error.command} failed: {' '.join(said)}") from None
+
+    def _program(self, runtime: Runtime, environment: dict[str, str]) -> _Program:
         """Say what serves the model: its script, or where there is none the image's own algorithm."""
         model = str(self._container.folder("model"))
         algorithm = built_in(runtime)
@@ -122,8 +186,8 @@ class ModelServer:
         if not script.is_file():
             script = self._container.folder("model", "code") / script.name
         if algorithm is not None and "SAGEMAKER_PROGRAM" not in environment and not script.is_file():
-            return algorithm.server, [model]
-        return "switchyard.cloud.sagemaker.model_server:main", [str(script), model]
+            return _Program(algorithm.server, [model])
+        return _Program("switchyard.cloud.sagemaker.model_server:main", [str(script), model], script.parent)
 
     def _lay_out(self, definition: dict[str, Any], environment: dict[str, str]) -> None:
         self._container.folder("model")
