@@ -39,9 +39,11 @@ SERVICES = {
     "AWS CloudFormation": "stacks, change sets and rollback triggers; [which types](cloudformation.md)",
     "Amazon S3, SNS, SQS, CloudWatch Logs, DynamoDB, Systems Manager": "moto's, with the defects mended that "
     "`switchyard/cloud/moto_fixes/` names",
+    "SageMaker Metrics": "BatchPutMetrics runs, and DescribeTrialComponent sums up what was put; BatchGetMetrics is "
+    "refused",
     "AWS Service Quotas": "SageMaker's are given to `switchyard up --quota`; its API knows none of them",
     "Application Auto Scaling": "SageMaker's endpoints scale (inference.md); other services' targets are moto's",
-    "SageMaker Metrics, Feature Store Runtime, Edge, Geospatial, Augmented AI": "refused",
+    "SageMaker Feature Store Runtime, Edge, Geospatial, Augmented AI": "refused",
 }
 
 

@@ -31,7 +31,7 @@ from switchyard.cloud.lambda_api import Lambda
 from switchyard.cloud.sagemaker import runtime
 from switchyard.cloud.sagemaker.api import CONTENT_TYPE, SageMaker, error_body
 from switchyard.cloud.sagemaker.async_inference import AsyncInvocations
-from switchyard.cloud.sagemaker.errors import NotRunError
+from switchyard.cloud.sagemaker.errors import NotRunError, SageMakerError
 
 _ASYNC, _STREAM = "async-invocations", "invocations-response-stream"
 _FEATURES = re.compile(r"(?:^| )m/([A-Za-z0-9+,-]+)")
@@ -42,6 +42,8 @@ WAITERS_PATIENCE_SECONDS = 50.0
 # The SageMaker SDK, when it shows a job's log, asks how the job fares, and then not for another 30 seconds.
 SDK = "lib/AWS-SageMaker-Python-SDK#"
 SDK_PATIENCE_SECONDS = 2.0
+# Of the metrics service, which has no X-Amz-Target.
+_PUT_METRICS = ("PUT", "/BatchPutMetrics")
 _INVOCATION = re.compile(rf"/endpoints/([^/]+)/(invocations|{_ASYNC}|{_STREAM})")
 LOG = logging.getLogger(__name__)
 LOCAL_NAMES = {"127.0.0.1", "localhost", "::1"}
@@ -108,7 +110,8 @@ class Router:
             reply = await self._in_thread(
                 self._lambda.answer, scope["method"], request.path, request.query, headers, body
             )
-            await respond(send, reply.status, reply.body, reply.headers)
+            # Step Functions tells of it when a call fails.
+            await respond(send, reply.status, reply.body, {"x-amzn-requestid": str(uuid.uuid4()), **reply.headers})
         elif _is_sagemaker(headers) or request.service.startswith("sagemaker"):
             await self._answer_sagemaker(request, receive, send)
         elif request.service == "cloudformation":
@@ -131,7 +134,10 @@ class Router:
 
     async def _answer_sagemaker(self, request: Request, receive: Receive, send: Send) -> None:
         headers = request.headers
-        if not _is_sagemaker(headers):  # its feature store, its metrics, its edge devices ...
+        if (request.method, request.path) == _PUT_METRICS:
+            await self._put_metrics(receive, send)
+            return
+        if not _is_sagemaker(headers):  # its feature store, its edge devices ...
             await _refuse(f"{request.method} {request.path}", receive, send)
             return
         operation = headers["x-amz-target"].partition(".")[2]
@@ -140,6 +146,15 @@ class Router:
         status, answer = await self._in_thread(partial(self._sagemaker.answer, operation, body, patience=patience))
         request_id = {"x-amzn-requestid": str(uuid.uuid4())}
         await respond(send, status, answer, {"content-type": CONTENT_TYPE, **request_id})
+
+    async def _put_metrics(self, receive: Receive, send: Send) -> None:
+        try:
+            await self._in_thread(self._sagemaker.experiments.put_metrics, await read_body(receive))
+        except SageMakerError as error:
+            status, headers, body = error_body(error)
+            await respond(send, status, body, headers)
+            return
+        await respond(send, 200, b"{}", {"content-type": "application/json"})
 
     async def _answer_autoscaling(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Scale endpoints; what is of other services is kept by moto, and nothing here follows it."""

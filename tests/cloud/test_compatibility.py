@@ -85,7 +85,6 @@ def test_streams_of_answers_are_refused_too(cloud: LocalCloud) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "arguments"),
     [
-        ("metrics", "batch_put_metrics", {"TrialComponentName": "c", "MetricData": []}),
         ("featurestore-runtime", "get_record", {"FeatureGroupName": "g", "RecordIdentifierValueAsString": "1"}),
         ("a2i-runtime", "list_human_loops", {"FlowDefinitionArn": "arn"}),
         ("geospatial", "list_raster_data_collections", {}),

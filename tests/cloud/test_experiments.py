@@ -48,6 +48,43 @@ def test_experiments_have_trials_and_these_have_components(cloud: LocalCloud, na
     assert code(missing) == "ResourceNotFound"
 
 
+def test_metrics_are_put_to_a_component_and_summed_up(cloud: LocalCloud, name: str) -> None:
+    client, metrics = cloud.client("sagemaker"), cloud.client("sagemaker-metrics")
+    client.create_experiment(ExperimentName=name)
+    client.create_trial(TrialName=name, ExperimentName=name)
+    client.create_trial_component(TrialComponentName=name)
+    client.associate_trial_component(TrialComponentName=name, TrialName=name)
+    for step, value in enumerate([4.0, 1.0, 1.0]):
+        entry = {"MetricName": "loss", "Timestamp": 1_800_000_000 + step, "Step": step, "Value": value}
+        assert not metrics.batch_put_metrics(TrialComponentName=name, MetricData=[entry]).get("Errors")
+
+    component = client.describe_trial_component(TrialComponentName=name)
+    (loss,) = component["Metrics"]
+    assert loss.pop("TimeStamp") == datetime.datetime.fromtimestamp(1_800_000_002, tz=datetime.UTC)
+    assert loss.pop("StdDev") == pytest.approx(2**0.5)
+    assert loss == {
+        "MetricName": "loss",
+        "SourceArn": component["TrialComponentArn"],
+        "Max": 4.0,
+        "Min": 1.0,
+        "Last": 1.0,
+        "Count": 3,
+        "Avg": 2.0,
+    }
+    within = {"Filters": [{"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": name}]}
+    (found,) = client.search(Resource="ExperimentTrialComponent", SearchExpression=within)["Results"]
+    assert found["TrialComponent"]["Parents"] == [{"TrialName": name, "ExperimentName": name}]
+
+    entry = {"MetricName": "loss", "Timestamp": 0, "Value": 1.0}
+    with pytest.raises(ClientError, match="does not exist"):
+        metrics.batch_put_metrics(TrialComponentName="no-such-component", MetricData=[entry])
+    with pytest.raises(ClientError, match=r"'NaN' at 'metricData\.1\.member\.value'"):
+        metrics.batch_put_metrics(TrialComponentName=name, MetricData=[{**entry, "Value": float("nan")}])
+    query = {"MetricName": "loss", "ResourceArn": component["TrialComponentArn"], "MetricStat": "Last"}
+    with pytest.raises(ClientError, match="BatchGetMetrics is not run by the local cloud"):
+        metrics.batch_get_metrics(MetricQueries=[{**query, "Period": "OneMinute", "XAxisType": "Timestamp"}])
+
+
 def test_what_is_said_of_them_can_be_changed(cloud: LocalCloud, name: str) -> None:
     client = cloud.client("sagemaker")
     client.create_experiment(ExperimentName=name)

@@ -219,6 +219,21 @@ def test_a_retry_that_is_used_up_ends_in_its_catch(cloud: LocalCloud, name: str)
     assert json.loads(output["error"]["Cause"])["errorMessage"] == "call 3"
 
 
+def test_a_function_that_is_not_there_is_an_error_to_catch(cloud: LocalCloud) -> None:
+    call = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "no-such-function"},
+        "Catch": [{"ErrorEquals": ["Lambda.ResourceNotFoundException"], "Next": "Caught"}],
+        "Next": "Wrong",
+    }
+    output = run(cloud, machine(Call=call, Wrong={"Type": "Fail"}, Caught={"Type": "Pass"}))
+    assert output["Cause"].startswith("Function not found: arn:aws:lambda:us-east-1:123456789012:function:no-such-")
+    assert (
+        "Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException; Request ID: " in output["Cause"]
+    )
+
+
 def test_a_failed_job_is_a_failed_task_with_its_description_as_cause(cloud: LocalCloud, name: str) -> None:
     error, cause = failure(cloud, machine(Train=training(cloud, name, "raise ValueError('no rows')")))
     assert error == "States.TaskFailed"

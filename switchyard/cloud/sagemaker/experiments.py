@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from botocore import xform_name
 
 from switchyard.cloud.account import arn
+from switchyard.cloud.sagemaker.component_metrics import ComponentMetrics, metric_data
 from switchyard.cloud.sagemaker.errors import ResourceNotFoundError, ValidationError
 from switchyard.cloud.sagemaker.handlers import Handler
 from switchyard.cloud.sagemaker.listing import Listing
@@ -90,10 +91,18 @@ class Trial(Metadata):
 
 
 class TrialComponent(Metadata):
-    """A trial component: one step of trials, with its parameters and artifacts."""
+    """A trial component: one step of trials, with its parameters, metrics and artifacts."""
 
     kind = "TrialComponent"
     arn_kind = "experiment-trial-component"
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        super().__init__(request)
+        self.metrics = ComponentMetrics()
+
+    def describe(self) -> dict[str, Any]:
+        """Answer DescribeTrialComponent."""
+        return {**super().describe(), "Metrics": self.metrics.summaries(self.arn)}
 
 
 class Experiments:
@@ -121,6 +130,24 @@ class Experiments:
     def trials_with(self, component: TrialComponent) -> Iterator[Trial]:
         """Yield the trials that a component is associated with."""
         return (trial for trial in self.trials if component.arn in trial.components)
+
+    def searched(self, component: TrialComponent) -> dict[str, Any]:
+        """Return what Search finds of a trial component: also the trials that it is in, and their experiments."""
+        parents = [
+            {"TrialName": trial.name, "ExperimentName": trial.experiment} for trial in self.trials_with(component)
+        ]
+        return {**component.describe(), "Parents": parents}
+
+    def put_metrics(self, body: bytes) -> None:
+        """Carry out BatchPutMetrics, an operation of the metrics service.
+
+        Raises
+        ------
+        SageMakerError
+            It is no such request, or there is no such trial component.
+        """
+        name, entries = metric_data(body)
+        self.components.find(name).metrics.put(entries)
 
     def _create_trial(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
