@@ -93,6 +93,9 @@ TUNE = """
     frame = fitted.analytics().dataframe()
     best = frame.loc[frame["FinalObjectiveValue"].idxmin()]
     attached = HyperparameterTuner.attach(fitted.latest_tuning_job.name)
+    predictor = fitted.deploy(1, "ml.m5.large")
+    predicted = predictor.predict(x[:1]).tolist()
+    predictor.delete_endpoint()
     names = ExecutionInput(schema={"Job": str})
     step = steps.TuningStep("Tune", tuner=tuner(strategy="Random"), job_name=names["Job"], data={"train": rows})
     workflow = Workflow(f"tune-{unique}", steps.Chain([step]), role, execution_input=names)
@@ -102,7 +105,7 @@ TUNE = """
     told(
         jobs=len(frame), least_alpha=frame["alpha"].min(), best=best["TrainingJobName"], best_alpha=best["alpha"],
         says=fitted.best_training_job(), attached=attached.best_training_job(),
-        model=fitted.best_estimator().model_data,
+        model=fitted.best_estimator().model_data, predicted=predicted, wanted=float(x[0] @ [1, 2, 3]),
         status=output["HyperParameterTuningJobStatus"], of_step=output["BestTrainingJob"]["TrainingJobName"],
     )
 """
@@ -208,6 +211,7 @@ def test_a_notebook_tunes(cloud_of_aws_names: LocalCloud, tmp_path: Path) -> Non
     assert result["jobs"] == 4
     assert result["best"] == result["says"] == result["attached"]
     assert result["best"] in result["model"]
+    assert result["predicted"] == [pytest.approx(result["wanted"], abs=0.5)]
     assert result["best_alpha"] == result["least_alpha"]  # the less of it, the closer the fit
     assert result["status"] == "Completed"
     assert result["of_step"].startswith("tune-")

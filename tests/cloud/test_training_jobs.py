@@ -423,11 +423,19 @@ def test_eventbridge_hears_of_every_change_of_status(cloud: LocalCloud, name: st
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     train(cloud, name, "print('done')")
 
-    (message,) = wait_until(lambda: sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"))
-    event = json.loads(message["Body"])
-    assert event["detail-type"] == "SageMaker Training Job State Change"
-    assert event["detail"]["TrainingJobStatus"] == "Completed"
-    assert event["resources"] == [event["detail"]["TrainingJobArn"]]
+    told: dict[str, dict[str, Any]] = {}  # by status: a queue keeps no order
+
+    def look() -> bool:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            event = json.loads(message["Body"])
+            told[event["detail"]["TrainingJobStatus"]] = event
+        return "Completed" in told and "InProgress" in told
+
+    wait_until(look)
+    for event in told.values():
+        assert event["detail-type"] == "SageMaker Training Job State Change"
+        assert event["resources"] == [event["detail"]["TrainingJobArn"]]
+    assert told["InProgress"]["detail"]["SecondaryStatus"] == "Starting"
 
 
 def test_a_script_with_opt_ml_written_into_it_finds_its_own(cloud: LocalCloud, name: str) -> None:

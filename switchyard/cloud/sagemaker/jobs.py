@@ -326,6 +326,7 @@ class Job(ABC):
 
     def _run(self) -> None:
         self.started = now()
+        self._on_change(self)
         try:
             if self.sabotage is not None and not self.sabotage.crash:
                 raise JobFailedError("InternalServerError: We encountered an internal error. Please try again.")

@@ -205,8 +205,13 @@ class HyperParameterTuningJob(Job):
             **(definition.get("StaticHyperParameters") or {}),
             asked.OBJECTIVE: asked.objective(self.request)["MetricName"],
         }
-        # However the instances were given: the SageMaker SDK's `attach` looks for them here.
-        return {**definition, "ResourceConfig": asked.resources(definition), "StaticHyperParameters": static}
+        # However the instances were given, and whoever gave the metrics: the SageMaker SDK's `attach` looks for both.
+        return {
+            **definition,
+            "AlgorithmSpecification": asked.algorithm(self.request),
+            "ResourceConfig": asked.resources(definition),
+            "StaticHyperParameters": static,
+        }
 
     def _try(self, values: Values, *, must: bool) -> bool:
         """Start a training job; return False when a quota does not allow another one beside those that run."""
