@@ -53,6 +53,19 @@ def test_a_training_job_waits_for_nobody_s_instance(cloud: LocalCloud, name: str
     assert ended_training(cloud, f"{name}-2")["TrainingJobStatus"] == "Completed"
 
 
+def test_one_request_has_aws_s_limits_unless_told_otherwise(cloud: LocalCloud, name: str) -> None:
+    resources = {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 1, "InstanceCount": 10_000}
+    with pytest.raises(ClientError) as refused:
+        start_training(cloud, name, "pass", ResourceConfig=resources)
+    limit = "Maximum number of instances per training job"
+    assert error(refused) == ("ResourceLimitExceeded", exceeded(limit, 20, 0, 10_000))
+    quotas, wanted = Quotas({limit: 30}), Counter({"ml.m5.large": 30})
+    with quotas.room_for("training job", wanted, iter([])):
+        pass
+    with pytest.raises(ResourceLimitExceededError), quotas.room_for("training job", wanted + wanted, iter([])):
+        pass
+
+
 def test_processing_and_transform_jobs_have_quotas_of_their_own(cloud: LocalCloud, name: str) -> None:
     with pytest.raises(ClientError) as refused:
         start_processing(cloud, name, "pass", ProcessingResources={"ClusterConfig": {**SMALL, "InstanceCount": 1}})

@@ -21,6 +21,7 @@ from tests.cloud.machines import failure, run
 from tests.cloud.tuning_jobs import KIND, N, X, ended_tuning, tuning_request
 
 _numbers = itertools.count(1)
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 HANG = "import threading; threading.Event().wait()"
 
 
@@ -122,6 +123,49 @@ def test_instances_can_be_given_as_the_sdk_gives_them(cloud: LocalCloud, name: s
     assert cloud.client("sagemaker").describe_training_job(TrainingJobName=best)["ResourceConfig"] == configs[0]
 
 
+def test_an_algorithm_s_own_metrics_are_told_as_if_they_had_been_given(cloud: LocalCloud, name: str) -> None:
+    objective = {"Type": "Minimize", "MetricName": "validation:rmse"}
+    depth = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "1", "MaxValue": "2"}]}
+    limits = {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
+    request = tuning_request(
+        cloud, name, HyperParameterTuningJobObjective=objective, ParameterRanges=depth, ResourceLimits=limits
+    )
+    definition = request["TrainingJobDefinition"]
+    definition["AlgorithmSpecification"] = {"TrainingImage": XGBOOST, "TrainingInputMode": "File"}
+    definition["StaticHyperParameters"] = {"num_round": "1"}
+    start(cloud, request)
+    job = ended_tuning(cloud, name)  # it has no data, so it fails
+    metrics = job["TrainingJobDefinition"]["AlgorithmSpecification"]["MetricDefinitions"]
+    assert "validation:rmse" in [metric["Name"] for metric in metrics]
+
+
+def test_a_tuning_job_tells_of_its_status(cloud: LocalCloud, name: str) -> None:
+    events, sqs = cloud.client("events"), cloud.client("sqs")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    service = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+    policy = {"Version": "2012-10-17", "Statement": [{**service, "Action": "sqs:SendMessage", "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    pattern = {
+        "detail-type": ["SageMaker HyperParameter Tuning Job State Change"],
+        "detail": {"HyperParameterTuningJobName": [name]},
+    }
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    limits = {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
+    start(cloud, tuning_request(cloud, name, ResourceLimits=limits))
+    told: dict[str, Any] = {}
+
+    def look() -> bool:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            detail = json.loads(message["Body"])["detail"]
+            told[detail["HyperParameterTuningJobStatus"]] = detail
+        return set(told) == {"InProgress", "Completed"}
+
+    wait_until(look)
+    assert told["Completed"]["BestTrainingJob"]["TrainingJobName"].startswith(f"{name}-001-")
+
+
 def test_a_job_that_is_good_enough_ends_the_tuning(cloud: LocalCloud, name: str) -> None:
     limits = {"MaxNumberOfTrainingJobs": 50, "MaxParallelTrainingJobs": 1}
     criteria = {"TargetObjectiveMetricValue": 100.0}
@@ -199,6 +243,14 @@ def test_a_state_machine_waits_for_the_best(cloud: LocalCloud, name: str) -> Non
         (
             {"ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 2}},
             "cannot be greater than MaxNumberOfTrainingJobs",
+        ),
+        (
+            {"ResourceLimits": {"MaxNumberOfTrainingJobs": 20, "MaxParallelTrainingJobs": 11}},
+            "number of parallel training jobs per hyperparameter tuning job is limited to 10; 11 were asked for",
+        ),
+        (
+            {"ResourceLimits": {"MaxNumberOfTrainingJobs": 751, "MaxParallelTrainingJobs": 1}},
+            "number of training jobs per hyperparameter tuning job is limited to 750",
         ),
         ({"Strategy": "Grid"}, "Grid search takes only categorical ranges"),
         ({"Strategy": "Guess"}, "enum value set"),

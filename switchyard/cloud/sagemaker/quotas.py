@@ -1,7 +1,8 @@
 """The account's quotas: how many instances jobs and endpoints may use at a time.
 
-Nothing is limited but by the quotas that are given when the cloud starts. They have the names that AWS's Service Quotas
-and its errors give them.
+How many there are of all jobs, or of all endpoints, is limited only by the quotas that are given when the cloud starts.
+What one request may ask for has AWS's defaults: nobody means to start ten thousand processes here. They have the names
+that AWS's Service Quotas and its errors give them.
 
 Sources: "Amazon SageMaker endpoints and quotas" (AWS General Reference).
 """
@@ -24,6 +25,15 @@ _TOTALS = {
     "transform job": "Number of instances across all transform jobs",
     "endpoint": "Number of instances across active endpoints",
 }
+# For one job, or one endpoint: the quota's name and AWS's default.
+_FOR_ONE = {
+    "training job": ("Maximum number of instances per training job", 20),
+    "spot training job": ("Maximum number of instances per training job", 20),
+    "processing job": ("Maximum number of instances per processing job", 20),
+    "transform job": ("Maximum number of instances per transform job", 20),
+    "endpoint": ("Maximum number of instances per endpoint", 20),
+}
+_DEFAULTS = dict(_FOR_ONE.values())
 _OF_A_TYPE = re.compile(rf"ml\.[a-z0-9-]+\.[a-z0-9-]+ for ({'|'.join(_TOTALS)}) usage")
 
 
@@ -47,14 +57,16 @@ class Quotas:
 
     def __init__(self, values: Mapping[str, int]) -> None:
         for name, value in values.items():
-            if name not in _TOTALS.values() and not _OF_A_TYPE.fullmatch(name):
+            known = {*_TOTALS.values(), *_DEFAULTS}
+            if name not in known and not _OF_A_TYPE.fullmatch(name):
                 raise QuotaError(
                     f"'{name}' is not a quota that can be set; there are 'ml.<type> for <use> usage' (use: "
-                    f"{', '.join(_TOTALS)}) and {', '.join(repr(total) for total in _TOTALS.values())}"
+                    f"{', '.join(_TOTALS)}) and {', '.join(repr(each) for each in (*_TOTALS.values(), *_DEFAULTS))}"
                 )
             if value < 0:
                 raise QuotaError(f"The quota '{name}' cannot be {value}")
-        self._values = dict(values)
+        self._values = {**_DEFAULTS, **values}
+        self._counts_all = bool(values)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -75,7 +87,8 @@ class Quotas:
         ResourceLimitExceededError
             There is not enough left.
         """
-        if not self._values:
+        self._check(_FOR_ONE[use][0], 0, wanted.total())
+        if not self._counts_all:
             yield
             return
         with self._lock:

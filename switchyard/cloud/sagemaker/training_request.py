@@ -21,6 +21,10 @@ _LAUNCHERS = {
 }
 
 
+# 28 days.
+_LONGEST_RUN_SECONDS = 28 * 86400
+
+
 def check(request: dict[str, Any]) -> None:
     """Refuse a request whose members contradict each other, or that asks for what is not run here.
 
@@ -65,6 +69,10 @@ def described(request: dict[str, Any]) -> dict[str, Any]:
 
 def _check_spot(request: dict[str, Any]) -> None:
     stopping = request.get("StoppingCondition") or {}
+    if stopping.get("MaxRuntimeInSeconds", 0) > _LONGEST_RUN_SECONDS:
+        raise ValidationError(
+            f"Invalid MaxRuntimeInSeconds. It must be less than or equal to {_LONGEST_RUN_SECONDS} seconds (28 days)"
+        )
     wait = stopping.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):
         if wait is not None:

@@ -1,6 +1,7 @@
 """What CreateHyperParameterTuningJob asks for: each training job's request, and what is refused.
 
-Source: CreateHyperParameterTuningJob (Amazon SageMaker API Reference).
+Sources: CreateHyperParameterTuningJob (Amazon SageMaker API Reference); "Resource Limits for Automatic Model Tuning"
+(Amazon SageMaker Developer Guide).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from typing import Any
 
 from switchyard.cloud.sagemaker import training_request
 from switchyard.cloud.sagemaker.algorithms.built_in import with_metrics
-from switchyard.cloud.sagemaker.errors import ValidationError
+from switchyard.cloud.sagemaker.errors import ResourceLimitExceededError, ValidationError
 from switchyard.cloud.sagemaker.tuning.ranges import Categorical, Range, ranges_of
 from switchyard.cloud.sagemaker.validation import validate
 
 OBJECTIVE = "_tuning_objective_metric"
 MOST_JOBS = 750
+MOST_PARALLEL_JOBS = 10
+MOST_HYPERPARAMETERS = 30
 _GIVEN_ON = (
     "RoleArn",
     "InputDataConfig",
@@ -47,6 +50,16 @@ def training(request: dict[str, Any], name: str, values: dict[str, str]) -> dict
     }
 
 
+def algorithm(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the AlgorithmSpecification, with the metrics that SageMaker reads of its own algorithms."""
+    definition = request["TrainingJobDefinition"]
+    specification = definition["AlgorithmSpecification"]
+    known = with_metrics(
+        {"AlgorithmSpecification": specification, "HyperParameters": definition.get("StaticHyperParameters") or {}}
+    )
+    return dict(known["AlgorithmSpecification"])
+
+
 def objective(request: dict[str, Any]) -> dict[str, str]:
     """Return the objective: its Type, Maximize or Minimize, and its MetricName."""
     config, definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
@@ -73,7 +86,7 @@ def check(request: dict[str, Any]) -> None:
 
     Raises
     ------
-    ValidationError
+    ValidationError, ResourceLimitExceededError
         SageMaker would refuse it.
     NotRunError
         A training job would ask for what is not run here.
@@ -116,6 +129,13 @@ def resources(definition: dict[str, Any]) -> dict[str, Any]:
 
 def _check_limits(config: dict[str, Any], found: list[Range], request: dict[str, Any]) -> None:
     limits = config["ResourceLimits"]
+    _check_amount("number of hyperparameters that can be searched", MOST_HYPERPARAMETERS, len(found))
+    _check_amount(
+        "number of parallel training jobs per hyperparameter tuning job",
+        MOST_PARALLEL_JOBS,
+        limits["MaxParallelTrainingJobs"],
+    )
+    _check_amount("number of training jobs per hyperparameter tuning job", MOST_JOBS, most_jobs(request))
     if config["Strategy"] == "Grid":
         if others := [each.name for each in found if not isinstance(each, Categorical)]:
             raise ValidationError(f"Grid search takes only categorical ranges, and '{others[0]}' is none.")
@@ -129,3 +149,8 @@ def _check_limits(config: dict[str, Any], found: list[Range], request: dict[str,
             f"MaxParallelTrainingJobs ({limits['MaxParallelTrainingJobs']}) cannot be greater than "
             f"MaxNumberOfTrainingJobs ({most_jobs(request)})."
         )
+
+
+def _check_amount(what: str, most: int, wanted: int) -> None:
+    if wanted > most:
+        raise ResourceLimitExceededError(f"The {what} is limited to {most}; {wanted} were asked for.")
