@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud.jobs import channel, create_config, create_model, ended_training, start_training, train, variant
+from tests.cloud.jobs import (
+    channel,
+    create_config,
+    create_model,
+    ended_training,
+    processing_input,
+    start_processing,
+    start_training,
+    train,
+    variant,
+)
 from tests.cloud.local_cloud import IMAGE, LocalCloud
 
 
@@ -124,6 +134,54 @@ def test_every_wrong_field_is_named_at_once(cloud: LocalCloud, name: str) -> Non
 def test_a_job_without_a_limit_may_run_for_a_day(cloud: LocalCloud, name: str) -> None:
     start_training(cloud, name, "pass", StoppingCondition={})
     assert ended_training(cloud, name)["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_may_not_run_for_longer_than_28_days(cloud: LocalCloud, name: str) -> None:
+    message = refused(cloud, name, StoppingCondition={"MaxRuntimeInSeconds": 28 * 86400 + 1})
+    assert message.startswith("Invalid MaxRuntimeInSeconds. It must be less than or equal to 2419200 seconds")
+
+
+def test_a_model_has_one_kind_of_containers_and_packages_that_are_there(cloud: LocalCloud, name: str) -> None:
+    client, given = cloud.client("sagemaker"), {"ModelName": name, "ExecutionRoleArn": cloud.role_arn}
+    with pytest.raises(ClientError, match="either a PrimaryContainer or Containers"):
+        client.create_model(**given, PrimaryContainer={"Image": IMAGE}, Containers=[{"Image": IMAGE}])
+    package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/no-such-group/1"
+    with pytest.raises(ClientError, match=f"{package} does not exist"):
+        client.create_model(**given, PrimaryContainer={"ModelPackageName": package})
+    assert not client.list_models(NameContains=name)["Models"]
+
+
+def test_variants_have_names_of_their_own_and_instances(cloud: LocalCloud, name: str) -> None:
+    client = cloud.client("sagemaker")
+    client.create_model(ModelName=name, ExecutionRoleArn=cloud.role_arn, PrimaryContainer={"Image": IMAGE})
+    variant = {"VariantName": "a", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    for variants, message in (
+        ([variant, variant], "two named a"),
+        ([{"VariantName": "a", "ModelName": name}], "The variant a needs an InstanceType"),
+    ):
+        with pytest.raises(ClientError, match=message):
+            client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+
+
+def test_a_filter_that_is_none_is_refused_before_anything_is_served(cloud: LocalCloud, name: str) -> None:
+    client = cloud.client("sagemaker")
+    client.create_model(ModelName=name, ExecutionRoleArn=cloud.role_arn, PrimaryContainer={"Image": IMAGE})
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{cloud.bucket}/{name}"}}
+    with pytest.raises(ClientError, match="Invalid DataProcessing: "):
+        client.create_transform_job(
+            TransformJobName=name,
+            ModelName=name,
+            TransformInput={"DataSource": source, "ContentType": "text/csv", "SplitType": "Line"},
+            TransformOutput={"S3OutputPath": f"s3://{cloud.bucket}/{name}"},
+            TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            DataProcessing={"InputFilter": "1:3"},
+        )
+
+
+def test_the_inputs_of_a_processing_job_have_names_of_their_own(cloud: LocalCloud, name: str) -> None:
+    again = processing_input("code", f"s3://{cloud.bucket}/{name}", "/opt/ml/processing/x")
+    with pytest.raises(ClientError, match="InputName of each of ProcessingInputs must be unique"):
+        start_processing(cloud, name, "pass", ProcessingInputs=[again])
 
 
 def test_a_model_needs_a_container(cloud: LocalCloud, name: str) -> None:

@@ -147,7 +147,9 @@ class SageMaker:
             "ModelCard": Searched("ModelCard", self.model_cards.cards),
             "Experiment": Searched("Experiment", self.experiments.experiments),
             "ExperimentTrial": Searched("Trial", self.experiments.trials),
-            "ExperimentTrialComponent": Searched("TrialComponent", self.experiments.components),
+            "ExperimentTrialComponent": Searched(
+                "TrialComponent", self.experiments.components, self.experiments.searched
+            ),
         }
         self._awaited: dict[str, Callable[[dict[str, Any], float], Any]] = {
             "DescribeTrainingJob": lambda request, most: self.training_jobs.find(request["TrainingJobName"]).wait(most),
@@ -333,6 +335,8 @@ class SageMaker:
             if kind is EndpointConfig:
                 check_models(request, self.describe_model)
             made = kind(request)
+            if isinstance(made, Model):  # its packages are there
+                with_package_contents(self.registry.describe, made.describe())
             store.add(made)
             return {f"{kind.kind}Arn": made.arn}
 

@@ -14,6 +14,7 @@ from switchyard.cloud.sagemaker.channels import Channel
 from switchyard.cloud.sagemaker.checkpoints import Checkpoints
 from switchyard.cloud.sagemaker.cluster import Cluster
 from switchyard.cloud.sagemaker.container import HOST, OPT_ML, Container, base_environment
+from switchyard.cloud.sagemaker.errors import ValidationError
 from switchyard.cloud.sagemaker.images import runtime_for
 from switchyard.cloud.sagemaker.jobs import Job, JobFailedError, Launch, last_words
 from switchyard.cloud.sagemaker.s3 import TransferError, upload_folder
@@ -29,6 +30,9 @@ class ProcessingJob(Job):
     log_group = "/aws/sagemaker/ProcessingJobs"
 
     def __init__(self, context: Any, request: dict[str, Any]) -> None:
+        _check_names("ProcessingInputs", "InputName", request.get("ProcessingInputs") or [])
+        outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+        _check_names("Outputs", "OutputName", outputs)
         super().__init__(context, request)
         self.exit_message: str | None = None
 
@@ -165,3 +169,9 @@ class ProcessingJob(Job):
             return container.local_path(local_path)
         except ValueError as error:
             raise TransferError(f"ClientError: LocalPath {error}; SageMaker mounts only below {OPT_ML}") from None
+
+
+def _check_names(member: str, key: str, entries: list[dict[str, Any]]) -> None:
+    names = [entry[key] for entry in entries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValidationError(f"The {key} of each of {member} must be unique; there are two named {twice[0]}")

@@ -43,6 +43,8 @@ class Model(StoredResource):
     def __init__(self, request: dict[str, Any]) -> None:
         if not request.get("PrimaryContainer") and not request.get("Containers"):
             raise ValidationError("A model needs a PrimaryContainer, or Containers")
+        if request.get("PrimaryContainer") and request.get("Containers"):
+            raise ValidationError("A model has either a PrimaryContainer or Containers, not both")
         super().__init__(request)
 
 
@@ -53,6 +55,9 @@ class EndpointConfig(StoredResource):
 
     def __init__(self, request: dict[str, Any]) -> None:
         variants = request["ProductionVariants"]
+        names = [variant["VariantName"] for variant in variants]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValidationError(f"Production variant names must be unique; there are two named {twice[0]}")
         serverless = [variant["VariantName"] for variant in variants if variant.get("ServerlessConfig")]
         if serverless and len(variants) > 1:
             raise ValidationError("An endpoint configuration with a ServerlessConfig has one production variant.")
@@ -118,6 +123,11 @@ def _check_capture(config: dict[str, Any], *, is_async: bool) -> None:
 def _check_serverless(variant: dict[str, Any]) -> None:
     config = variant.get("ServerlessConfig")
     if config is None:
+        if not variant.get("InstanceType") or not variant.get("InitialInstanceCount"):
+            raise ValidationError(
+                f"The variant {variant['VariantName']} needs an InstanceType and an InitialInstanceCount, or a "
+                "ServerlessConfig."
+            )
         return
     if variant.get("InstanceType") or variant.get("InitialInstanceCount"):
         raise ValidationError(

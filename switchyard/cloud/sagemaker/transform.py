@@ -47,6 +47,10 @@ class TransformJob(Job):
     def __init__(self, context: Any, request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> None:
         self._model = model(request["ModelName"])
         _check_payload(request)
+        try:
+            processing_of(request)
+        except FilterError as error:
+            raise ValidationError(f"Invalid DataProcessing: {error}") from None
         if any(definition.get("Mode") == "MultiModel" for definition in container_definitions(self._model)):
             raise ValidationError(f"Model {request['ModelName']} is a multi-model; batch transform takes none.")
         super().__init__(context, request)
