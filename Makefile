@@ -3,7 +3,7 @@
 # make test-page   passes the tests of the console's page, and sees that its build is up to date (needs Node)
 # make test-image  passes the training code's tests on the versions of SageMaker's image
 # make lint    everything that CI checks beside the tests
-# make bench   measures it against plain scripts, and how fast the console is
+# make bench   measures it against plain scripts: a run, jobs, endpoints, batch transform; and how fast the console is
 # make console builds the console's page anew (after a change in web/ or switchyard/console/schema.py; needs Node)
 # make screenshots takes docs/images anew (needs Chromium)
 # make cdk     writes infrastructure/cdk/cdk.out: the templates, as stacks of an AWS CDK app (needs Node)
@@ -52,6 +52,7 @@ test-page: console
 
 bench: .venv/.ready-dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.sagemaker
 	@$(BIN)/python -m benchmarks.console
 
 lint: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checkov/.ready
