@@ -89,6 +89,8 @@ def metadata(model: Event) -> dict[str, str]:
     """Give the package's metadata: the execution, its lineage and its metrics, as SageMaker takes them."""
     entries = {
         "execution": model.execution,
+        # A group is <project>-<recipe>, and the names of two projects can begin alike.
+        "project": model.model_package_group.removesuffix(f"-{model.recipe}"),
         "recipe": model.recipe,
         "release": model.release or "",
         "release_strategy": model.release_strategy or "",

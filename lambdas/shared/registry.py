@@ -58,16 +58,23 @@ def list_packages(group: str, **filters: str) -> Iterator[dict[str, Any]]:
 def find_champion(group: str) -> Champion | None:
     """Give the newest approved package of a group that came into service, with the metrics it was registered with.
 
-    One that is approved and not released yet has shown nothing, and is no champion; one without a word about its
-    release was put into service by the run that registered it.
+    One that is approved and not released yet has shown nothing, and is no champion.
     """
     for package in list_packages(group, ModelApprovalStatus="Approved"):
         arn = package["ModelPackageArn"]
         found = client("sagemaker").describe_model_package(ModelPackageName=arn)
         metadata = found.get("CustomerMetadataProperties", {})
-        if metadata.get(RELEASE, ReleaseStatus.DEPLOYED.value) in RELEASED:
+        if came_into_service(metadata):
             return Champion(arn, metrics_of(metadata))
     return None
+
+
+def came_into_service(metadata: Mapping[str, str]) -> bool:
+    """Tell by a package's metadata whether it serves, or has served.
+
+    Packages from before there were releases say nothing of one, nor of their recipe: what was approved served.
+    """
+    return metadata.get(RELEASE) in RELEASED if RELEASE in metadata else "recipe" not in metadata
 
 
 def metrics_of(metadata: Mapping[str, str]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from switchyard.errors import PackageStatusError, SwitchyardError, UsageError
 from switchyard.suggest import suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from switchyard.aws.client import Cloud
 
@@ -149,7 +149,7 @@ class ModelPackages:
             raise self._no_packages(recipe)
         newest = sorted(found, key=lambda summary: summary["CreationTime"], reverse=True)[:limit]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            packages = list(threads.map(lambda summary: self._describe(summary["ModelPackageArn"]), newest))
+            packages = list(threads.map(lambda summary: self.describe(summary["ModelPackageArn"]), newest))
         return [package for package in packages if self._is_of_own_recipe(package)]
 
     def find(self, text: str, *, waiting: bool = True) -> Package:
@@ -182,6 +182,19 @@ class ModelPackages:
         if not _RECIPE.fullmatch(text):
             raise UsageError(f"{text!r} is no model package: give an ARN, group/version, or a recipe for its newest")
         return self._newest(text, waiting=waiting)
+
+    def describe(self, arn: str) -> Package:
+        """Describe a package by its ARN; a ClientError of boto3's says that there is none."""
+        found = self._client.describe_model_package(ModelPackageName=arn)
+        return Package(
+            arn=found["ModelPackageArn"],
+            group=found.get("ModelPackageGroupName") or "",
+            version=int(found.get("ModelPackageVersion") or 0),
+            approval=found.get("ModelApprovalStatus") or "",
+            reason=found.get("ApprovalDescription") or "",
+            registered_at=found["CreationTime"],
+            metadata=found.get("CustomerMetadataProperties") or {},
+        )
 
     def approve(self, package: Package, reason: str | None = None) -> Package:
         """Approve a package that waits for it: an event tells of it, and the event's rule starts the release.
@@ -218,7 +231,7 @@ class ModelPackages:
         self._client.update_model_package(
             ModelPackageArn=package.arn, ModelApprovalStatus=approval, ApprovalDescription=text[:MAX_REASON]
         )
-        return self._describe(package.arn)
+        return self.describe(package.arn)
 
     def _check_waiting(self, package: Package, wanted: str) -> None:
         if package.approval == PENDING:
@@ -257,10 +270,10 @@ class ModelPackages:
             raise self._no_packages(recipe)
         for summary in summaries:
             if summary.get("ModelApprovalStatus") == wanted:
-                package = self._owned(self._describe(summary["ModelPackageArn"]))
+                package = self._owned(self.describe(summary["ModelPackageArn"]))
                 if waiting or package.release not in {*RELEASED, "releasing"}:
                     return package
-        newest = self._describe(summaries[0]["ModelPackageArn"])
+        newest = self.describe(summaries[0]["ModelPackageArn"])
         what = "waits for approval" if waiting else "is approved and still to be released"
         state = f", {newest.release}" if newest.release else ""
         raise UsageError(
@@ -270,7 +283,7 @@ class ModelPackages:
 
     def _described(self, arn: str, group: str) -> Package:
         try:
-            return self._describe(arn)
+            return self.describe(arn)
         except ClientError as error:
             if error_code(error) not in _MISSING:
                 raise
@@ -278,18 +291,6 @@ class ModelPackages:
             name = arn.partition("model-package/")[2]
             advice = suggest(name, known) if known else f"the group {group!r} has none, or is not there"
             raise UsageError(f"there is no model package {name!r} in {self._cloud}; {advice}") from error
-
-    def _describe(self, arn: str) -> Package:
-        found = self._client.describe_model_package(ModelPackageName=arn)
-        return Package(
-            arn=found["ModelPackageArn"],
-            group=found.get("ModelPackageGroupName") or "",
-            version=int(found.get("ModelPackageVersion") or 0),
-            approval=found.get("ModelApprovalStatus") or "",
-            reason=found.get("ApprovalDescription") or "",
-            registered_at=found["CreationTime"],
-            metadata=found.get("CustomerMetadataProperties") or {},
-        )
 
     def _summaries(self, group: str, limit: int) -> list[dict[str, Any]]:
         """List a group's packages, the newest first; a group that does not exist has none."""
@@ -346,6 +347,14 @@ class ModelPackages:
         known = [group.removeprefix(f"{self.project}-") for group in self._groups()]
         advice = suggest(recipe, known) if known else f"train one: switchyard run {recipe}"
         return UsageError(f"recipe {recipe!r} has no model packages in {self._cloud}; {advice}")
+
+
+def came_into_service(metadata: Mapping[str, str]) -> bool:
+    """Tell by a package's metadata whether it serves, or has served.
+
+    Packages from before there were releases say nothing of one, nor of their recipe: what was approved served.
+    """
+    return metadata["release"] in RELEASED if "release" in metadata else "recipe" not in metadata
 
 
 def _served(package: Package) -> str:

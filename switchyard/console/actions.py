@@ -1,13 +1,22 @@
-"""What a page can do: start a run or an execution, stop one, let one go on."""
+"""What a page can do: start a run or an execution, stop one, let one go on; approve or reject a model package."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+from switchyard.aws.registry import ModelPackages
 from switchyard.console.problems import RequestError
 from switchyard.console.routing import get, post, post_body, required
-from switchyard.console.schema import RecipeForm, RecipeForms, Started, StartExecution, StartRun
+from switchyard.console.schema import (
+    Decided,
+    Decision,
+    RecipeForm,
+    RecipeForms,
+    Started,
+    StartExecution,
+    StartRun,
+)
 from switchyard.errors import SwitchyardError, UsageError
 from switchyard.executions.control import redrive_execution, stop_execution
 from switchyard.executions.following import start_execution
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from switchyard.aws.client import Cloud
+    from switchyard.aws.registry import Package
     from switchyard.console.context import Context
     from switchyard.console.live import FeedMaker
     from switchyard.project import Project
@@ -35,6 +45,8 @@ def routes(context: Context) -> list[Route]:
         post_body("/api/executions", StartExecution, lambda _request, asked: start(context, asked)),
         post("/api/execution/stop", lambda request: stop(context, request)),
         post("/api/execution/redrive", lambda request: redrive(context, request)),
+        post_body("/api/package/approve", Decision, lambda request, asked: approve(context, request, asked)),
+        post_body("/api/package/reject", Decision, lambda request, asked: reject(context, request, asked)),
     ]
 
 
@@ -105,6 +117,31 @@ def redrive(context: Context, request: Request) -> Started:
     execution = _find(context, cloud, required(request, "arn"))
     redrive_execution(cloud, execution)
     return _done(context, execution["executionArn"])
+
+
+def approve(context: Context, request: Request, asked: Decision) -> Decided:
+    """Approve a model package, as `switchyard approve` does; the approval's event starts the release."""
+    packages = ModelPackages(context.need_cloud())
+    return _decided(context, packages.approve(_package(packages, request), asked.reason))
+
+
+def reject(context: Context, request: Request, asked: Decision) -> Decided:
+    """Reject a model package, as `switchyard reject` does."""
+    packages = ModelPackages(context.need_cloud())
+    return _decided(context, packages.reject(_package(packages, request), asked.reason))
+
+
+def _package(packages: ModelPackages, request: Request) -> Package:
+    arn = required(request, "arn")
+    if not arn.startswith("arn:"):
+        raise RequestError(400, f"{arn[:200]!r} is not the ARN of a model package")
+    return packages.find(arn)
+
+
+def _decided(context: Context, package: Package) -> Decided:
+    context.explorer.expire()
+    context.hub.wake("executions")
+    return Decided(arn=package.arn, approval=package.approval, reason=package.reason)
 
 
 def _form(project: Project, name: str) -> RecipeForm:

@@ -35,6 +35,8 @@ class KnownExecution:
         Its input's text, or the beginning of it.
     output
         Its output's text; empty without one, and when it is long.
+    package_arn
+        The model package that it was asked to release.
     """
 
     arn: str
@@ -51,6 +53,7 @@ class KnownExecution:
     reason: str | None = None
     searched: str = ""
     output: str = ""
+    package_arn: str | None = None
 
     @property
     def order(self) -> tuple[float, str]:
@@ -113,7 +116,7 @@ def listed(item: Mapping[str, Any], known: KnownExecution | None = None) -> Know
     if known.stage == seen.stage:
         return known
     # The input stays what it was.
-    return replace(seen, recipe=known.recipe, searched=known.searched)
+    return replace(seen, recipe=known.recipe, searched=known.searched, package_arn=known.package_arn)
 
 
 def described(description: Mapping[str, Any]) -> KnownExecution:
@@ -123,7 +126,7 @@ def described(description: Mapping[str, Any]) -> KnownExecution:
     made = _document(description.get("output"))
     # An upload's event names no recipe; the workflow tells which one it was.
     recipe = given.get("recipe") or made.get("recipe")
-    outcome = made.get("status")
+    outcome, package = made.get("status"), given.get("model_package")
     return replace(
         seen,
         is_described=True,
@@ -132,6 +135,7 @@ def described(description: Mapping[str, Any]) -> KnownExecution:
         reason=_reason(description) if seen.status not in ("SUCCEEDED", "RUNNING") else None,
         searched=str(description.get("input") or "")[:_SEARCHED_CHARACTERS],
         output=_short(description.get("output")),
+        package_arn=package if isinstance(package, str) else None,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from switchyard.aws.registry import PENDING, ModelPackages
 from switchyard.console.costs import cost_if_known
 from switchyard.console.endpoints import reader_of
 from switchyard.console.evaluation import (
@@ -38,10 +39,12 @@ from switchyard.console.schema import (
     Evaluation,
     ExecutionStatus,
     GateCondition,
+    ModelPackage,
     ModelPage,
     ModelRow,
     ModelRun,
     Models,
+    Release,
 )
 from switchyard.executions.history import find_in_states
 
@@ -60,7 +63,14 @@ _SECONDS_FOR_HISTORIES = 0.5
 _SECONDS_FOR_ALL, _SECONDS_FOR_ONE, _LOOK_SECONDS = 0.5, 2.0, 0.02
 # Of so many runs the gate is looked for, the newest first.
 _GATE_RUNS = 5
-_DEPLOYED, _REJECTED = "DEPLOYED", "REJECTED"
+_DEPLOYED = "DEPLOYED"
+# How a run has registered its model, by how it ended.
+_DECIDED = {
+    _DEPLOYED: "Approved",
+    "APPROVED": "Approved",
+    "PENDING_APPROVAL": PENDING,
+    "REJECTED": "Rejected",
+}
 
 
 def routes(context: Context) -> list[Route]:
@@ -93,8 +103,13 @@ class _Versions:
 
     @property
     def champion(self) -> Package | None:
-        """The newest approved one, as `find_champion` of the functions takes it."""
-        return next((package for package in self.packages if package.approval == "Approved"), None)
+        """The newest approved one that came into service, as `find_champion` of the functions takes it."""
+        return next((package for package in self.packages if package.is_champion), None)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for approval."""
+        return sum(package.approval == PENDING for package in self.packages)
 
 
 class ModelReader:
@@ -119,9 +134,14 @@ class ModelReader:
     def all(self) -> Models:
         """List every recipe that has been run."""
         by_recipe: dict[str, list[KnownExecution]] = {}
+        released: dict[str, str | None] = {}
         for execution in self._executions(_SECONDS_FOR_ALL):
-            if execution.recipe is not None:
+            if execution.recipe is None:
+                continue
+            if execution.package_arn is None:
                 by_recipe.setdefault(execution.recipe, []).append(execution)
+            else:
+                released.setdefault(execution.recipe, facts_of(execution).endpoint)
         rows, problem = [], None
         serving = reader_of(self._context).names()
         for recipe, executions in sorted(by_recipe.items()):
@@ -130,7 +150,7 @@ class ModelReader:
             versions = self._versions(group)
             problem = problem or versions.problem
             champion = self._champion(executions, versions)
-            endpoint = next((fact.endpoint for fact in facts.values() if fact.endpoint), None)
+            endpoint = next((fact.endpoint for fact in facts.values() if fact.endpoint), released.get(recipe))
             rows.append(
                 ModelRow(
                     recipe=recipe,
@@ -139,6 +159,7 @@ class ModelReader:
                     versions=len(versions.packages)
                     if versions.is_known
                     else len({fact.package_arn for fact in facts.values()} - {None}),
+                    waiting=versions.waiting,
                     champion=_run(champion, facts[champion.arn], versions, champion) if champion else None,
                     newest=_run(executions[0], facts[executions[0].arn], versions, champion),
                     endpoint=endpoint if endpoint in serving else None,
@@ -161,9 +182,8 @@ class ModelReader:
         RequestError
             When the recipe has not been run, or has no such run (404).
         """
-        executions = [
-            execution for execution in self._executions(_SECONDS_FOR_ONE, recipe, run) if execution.recipe == recipe
-        ]
+        known = [each for each in self._executions(_SECONDS_FOR_ONE, recipe, run) if each.recipe == recipe]
+        executions = [each for each in known if each.package_arn is None]
         if not executions:
             raise RequestError(404, f"there is no run of a recipe {recipe[:80]!r}")
         facts = self._facts_of_all(executions[:MOST_RUNS])
@@ -191,6 +211,7 @@ class ModelReader:
             else None,
             evaluation=self._evaluation(selected, chosen, history),
             cost=self._cost(selected, history) if history else None,
+            package=self._package(selected, chosen),
             problem=versions.problem,
         )
 
@@ -238,6 +259,36 @@ class ModelReader:
         if self._context.cloud is not None:
             return None
         return next((each for each in executions if each.outcome == _DEPLOYED), None)
+
+    def _package(self, execution: KnownExecution, facts: RunFacts) -> ModelPackage | None:
+        """Describe what a run has registered; None where there is nothing, or it cannot be read."""
+        cloud, arn = self._context.cloud, facts.package_arn
+        if cloud is None or arn is None or execution.is_past:
+            return None
+        try:
+            package = ModelPackages(cloud).describe(arn)
+        except (ClientError, BotoCoreError):
+            return None  # deleted since; of a registry that is away the page tells already
+        metadata = package.metadata
+        return ModelPackage(
+            arn=package.arn,
+            name=package.name,
+            approval=package.approval,
+            reason=package.reason or None,
+            release=package.release or None,
+            strategy=metadata.get("release_strategy"),
+            release_reason=metadata.get("release_reason"),
+            released_at=metadata.get("released_at"),
+            released_endpoint=metadata.get("released_endpoint"),
+            can_decide=package.approval == PENDING,
+            releases=[
+                Release(
+                    arn=each.arn, name=each.name, status=each.status, outcome=each.outcome, started_at=each.started_at
+                )
+                for each in self._context.index.all()
+                if each.package_arn == package.arn and not each.is_past
+            ],
+        )
 
     # Histories
 
@@ -330,7 +381,7 @@ def _group(executions: list[KnownExecution], facts: dict[str, RunFacts]) -> str 
 def _run(execution: KnownExecution, facts: RunFacts, versions: _Versions, champion: KnownExecution | None) -> ModelRun:
     package = versions.of(execution)
     # What it was registered with; only a registry knows what somebody has decided since.
-    decided = {_DEPLOYED: "Approved", _REJECTED: "Rejected"}.get(execution.outcome or "")
+    decided = _DECIDED.get(execution.outcome or "")
     return ModelRun(
         arn=execution.arn,
         name=execution.name,

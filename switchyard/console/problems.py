@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from switchyard.aws.errors import explain
 from switchyard.console.schema import Problem
-from switchyard.errors import ExecutionStatusError, NameTakenError, SwitchyardError, UsageError
+from switchyard.errors import ExecutionStatusError, NameTakenError, PackageStatusError, SwitchyardError, UsageError
 
 _MOST_CHARACTERS = 500
 _files: dict[tuple[type[Exception], tuple[tuple[str, int | None], ...]], str] = {}
@@ -44,7 +44,7 @@ def problem_of(error: Exception) -> Problem:
     known = error if isinstance(error, SwitchyardError) else explain(error)
     if known is None:
         return problem(500, _describe_bug(error))
-    if isinstance(error, (ExecutionStatusError, NameTakenError)):
+    if isinstance(error, (ExecutionStatusError, NameTakenError, PackageStatusError)):
         return problem(409, str(known))
     # What boto3 says is the cloud's doing, also when the command line would blame its options.
     return problem(400 if isinstance(error, UsageError) else 502, str(known))

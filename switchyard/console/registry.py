@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from switchyard.aws.errors import error_code
+from switchyard.aws.registry import APPROVED, came_into_service
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
@@ -30,12 +31,15 @@ class Package:
         The name of the run that registered it; empty when something else did.
     approval
         `Approved`, `Rejected` or `PendingManualApproval`.
+    is_champion
+        Whether it is the newest approved one that serves, or has served: what the functions hold a new model against.
     """
 
     arn: str
     version: int
     execution: str
     approval: str
+    is_champion: bool = False
 
 
 class Registry:
@@ -50,6 +54,8 @@ class Registry:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._seconds = _LOCAL_SECONDS if cloud.is_local else _AWS_SECONDS
+        # Who has come into service has done so for ever.
+        self._served: set[str] = set()
         self._read: dict[str, tuple[float, list[Package]]] = {}
         self._lock = threading.Lock()
 
@@ -63,10 +69,6 @@ class Registry:
         with self._lock:
             self._read[group] = (time.monotonic(), packages)
         return packages
-
-    def champion(self, group: str) -> Package | None:
-        """Give the newest approved package: what the functions hold a new model against."""
-        return next((package for package in self.packages(group) if package.approval == "Approved"), None)
 
     def _list(self, group: str) -> list[Package]:
         pages = self._cloud.client("sagemaker").get_paginator("list_model_packages")
@@ -85,7 +87,22 @@ class Registry:
         except ClientError as error:
             if error_code(error) not in _MISSING:
                 raise
+        return self._with_champion(packages)
+
+    def _with_champion(self, packages: list[Package]) -> list[Package]:
+        for index, package in enumerate(packages):
+            if package.approval == APPROVED and self._came_into_service(package.arn):
+                packages[index] = replace(package, is_champion=True)
+                break
         return packages
+
+    def _came_into_service(self, arn: str) -> bool:
+        if arn not in self._served:
+            described = self._cloud.client("sagemaker").describe_model_package(ModelPackageName=arn)
+            if not came_into_service(described.get("CustomerMetadataProperties") or {}):
+                return False  # it may yet
+            self._served.add(arn)
+        return True
 
 
 def _execution(description: str) -> str:

@@ -614,12 +614,13 @@ class ModelRun(Model):
 
 
 class ModelRow(Model):
-    """A recipe's models in a list."""
+    """A recipe's models in a list; `waiting` counts those that wait for approval."""
 
     recipe: str
     group: str | None
     runs: int
     versions: int
+    waiting: int
     champion: ModelRun | None
     newest: ModelRun | None
     endpoint: str | None
@@ -719,6 +720,61 @@ class Evaluation(Model):
     problem: str | None = None
 
 
+class Release(Model):
+    """An execution that releases, or has released, a model package."""
+
+    arn: str
+    name: str
+    status: ExecutionStatus
+    outcome: str | None
+    started_at: float
+
+
+class ModelPackage(Model):
+    """What was decided about a registered model, and how far it is on its way into service.
+
+    Parameters
+    ----------
+    name
+        `group/version`.
+    approval, reason
+        `Approved`, `Rejected` or `PendingManualApproval`, and what was said to it.
+    release
+        `requested`, `releasing`, `released`, `rolled-back`, `compared`, or `deployed` by its own run; None when nobody
+        has said.
+    released_at
+        In ISO 8601.
+    can_decide
+        Whether it waits for approval.
+    """
+
+    arn: str
+    name: str
+    approval: str
+    reason: str | None
+    release: str | None
+    strategy: str | None
+    release_reason: str | None
+    released_at: str | None
+    released_endpoint: str | None
+    can_decide: bool
+    releases: list[Release]
+
+
+class Decision(Model):
+    """What somebody says to an approval or a rejection."""
+
+    reason: str = ""
+
+
+class Decided(Model):
+    """A model package as it was decided about."""
+
+    arn: str
+    approval: str
+    reason: str
+
+
 class ModelPage(Model):
     """A recipe's models over its runs.
 
@@ -729,7 +785,7 @@ class ModelPage(Model):
     runs
         The oldest first, at most 500.
     selected
-        The ARN of the run that lineage, evaluation and cost are of.
+        The ARN of the run that lineage, evaluation, cost and package are of.
     problem
         Why the model registry cannot be read; versions and approvals are then as the runs tell.
     """
@@ -742,6 +798,7 @@ class ModelPage(Model):
     lineage: Lineage | None
     evaluation: Evaluation | None
     cost: Cost | None
+    package: ModelPackage | None
     problem: str | None = None
 
 

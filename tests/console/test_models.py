@@ -41,8 +41,10 @@ class Runs:
         found: dict[str, Any] = answer.json()
         return found
 
-    def approve(self, package_arn: str, status: str) -> None:
-        self.site.client("sagemaker").update_model_package(ModelPackageArn=package_arn, ModelApprovalStatus=status)
+    def approve(self, package_arn: str, status: str, **metadata: str) -> None:
+        self.site.client("sagemaker").update_model_package(
+            ModelPackageArn=package_arn, ModelApprovalStatus=status, CustomerMetadataProperties=metadata
+        )
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +67,12 @@ def runs(site: Site, console: Browser, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def rejected_is_approved(runs: Runs) -> Iterator[None]:
-    """Somebody approves the rejected model for a while."""
+def rejected_is_deployed(runs: Runs) -> Iterator[None]:
+    """Somebody puts the rejected model into service for a while."""
     arn = runs.page(run=runs.rejected.arn)["lineage"]["model_package_arn"]
-    runs.approve(arn, "Approved")
+    runs.approve(arn, "Approved", release="deployed")
     yield
-    runs.approve(arn, "Rejected")
+    runs.approve(arn, "Rejected", release="rolled-back", release_reason="It was useless")
 
 
 def test_a_recipe_is_listed_with_its_champion_and_its_newest_run(runs: Runs) -> None:
@@ -135,8 +137,17 @@ def test_the_champions_run_is_shown_unless_another_one_is_asked_for(runs: Runs) 
     assert runs.page(run="models-rejected")["selected"] == runs.rejected.arn
 
 
-@pytest.mark.usefixtures("rejected_is_approved")
-def test_whatever_was_approved_last_is_the_champion(runs: Runs) -> None:
+def test_the_package_of_a_run_says_what_became_of_it(runs: Runs) -> None:
+    package = runs.page(run=runs.deployed.arn)["package"]
+    assert (package["name"], package["approval"]) == (f"switchyard-{RECIPE}/1", "Approved")
+    assert (package["release"], package["can_decide"], package["releases"]) == ("deployed", False, [])
+    assert package["reason"] == "Every rule of the gate holds"
+    assert runs.page(run=runs.rejected.arn)["package"]["approval"] == "Rejected"
+    assert runs.page(run=runs.failed.arn)["package"] is None
+
+
+@pytest.mark.usefixtures("rejected_is_deployed")
+def test_whatever_came_into_service_last_is_the_champion(runs: Runs) -> None:
     def champion() -> str:
         return next(run["name"] for run in runs.page()["runs"] if run["is_champion"])
 
@@ -238,3 +249,62 @@ def test_without_the_registry_the_runs_tell_what_they_can_and_the_page_says_why(
     assert "AWS denied ListModelPackages: not you" in found["problem"]
     assert listed["problem"] == found["problem"]
     assert [run["version"] for run in found["runs"]] == [1, 2, None]
+
+
+WAITING = "console-waiting"
+
+
+@pytest.fixture(scope="module")
+def waiting(site: Site, console: Browser) -> dict[str, Any]:
+    """Have a model that waits for approval, by a run of which nothing but its output is there."""
+    sagemaker = site.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName=f"switchyard-{WAITING}")
+    arns = [
+        sagemaker.create_model_package(
+            ModelPackageGroupName=f"switchyard-{WAITING}",
+            InferenceSpecification={
+                "Containers": [{"Image": "image", "ModelDataUrl": "s3://bucket/model.tar.gz"}],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+            CustomerMetadataProperties={"recipe": WAITING, "release": "requested", "release_strategy": "canary"},
+        )["ModelPackageArn"]
+        for _ in range(2)
+    ]
+    return {"arns": arns, "console": console, "site": site}
+
+
+def decided(waiting: dict[str, Any], index: int) -> tuple[str, str]:
+    found = waiting["site"].client("sagemaker").describe_model_package(ModelPackageName=waiting["arns"][index])
+    return found["ModelApprovalStatus"], found.get("ApprovalDescription", "")
+
+
+def test_a_model_is_rejected_from_its_page_with_a_reason_and_only_once(waiting: dict[str, Any]) -> None:
+    console, arn = waiting["console"], waiting["arns"][0]
+    without = console.post("/api/package/reject", {"reason": " "}, arn=arn)
+    assert (without.status, "needs a reason" in without.json()["detail"]) == (400, True)
+    assert decided(waiting, 0)[0] == "PendingManualApproval"
+
+    answer = console.post("/api/package/reject", {"reason": "biased"}, arn=arn)
+
+    assert (answer.status, answer.json()["approval"]) == (200, "Rejected")
+    status, reason = decided(waiting, 0)
+    assert (status, reason.endswith(": biased")) == ("Rejected", True)
+    again = console.post("/api/package/approve", {}, arn=arn)
+    assert (again.status, "was rejected" in again.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("arn", "status", "said"),
+    [
+        ("switchyard-console-waiting/2", 400, "is not the ARN of a model package"),
+        ("arn:aws:sagemaker:us-east-1:123456789012:model-package/other-x/1", 400, "is another project's"),
+        ("arn:aws:sagemaker:us-east-1:123456789012:model-package/switchyard-none/1", 400, "there is no model package"),
+        ("", 400, "the query needs arn"),
+    ],
+)
+def test_what_is_no_package_of_this_project_is_not_decided_about(
+    waiting: dict[str, Any], arn: str, status: int, said: str
+) -> None:
+    answer = waiting["console"].post("/api/package/approve", {}, arn=arn)
+    assert (answer.status, said in answer.json()["detail"]) == (status, True), answer.body

@@ -41,6 +41,7 @@ def test_the_first_model_makes_the_group_and_a_package(aws: None, event: Read, c
     }
     assert package["CustomerMetadataProperties"] == {
         "execution": "diabetes-20260701-120000",
+        "project": "switchyard",
         "recipe": "diabetes",
         "release": "deployed",
         "lineage.recipe": "aaaaaaaaaaaa",
@@ -99,8 +100,13 @@ def test_the_champion_is_the_newest_that_came_into_service(aws: None, event: Rea
     for number, release in enumerate(("requested", "releasing", "rolled-back", "compared")):
         registered(number, release)
         assert champion() is None
-    # Registered before there were releases: by the very run that put it into service.
+    registered(4, None)  # rejected by the gate, and approved by somebody since
+    assert champion() is None
     earlier = registered(5, None)
+    # Registered before there were releases: by the very run that put it into service.
+    client("sagemaker").update_model_package(
+        ModelPackageArn=earlier, ModelApprovalStatus="Approved", CustomerMetadataProperties={"execution": "run-5"}
+    )
     registered(6, "requested")
     assert champion() == earlier
     released = registered(7, "released")

@@ -15,6 +15,8 @@ export interface All {
   Cost: Cost;
   CostItem: CostItem;
   DataPlace: DataPlace;
+  Decided: Decided;
+  Decision: Decision;
   EndpointPage: EndpointPage;
   EndpointRow: EndpointRow;
   Endpoints: Endpoints;
@@ -37,6 +39,7 @@ export interface All {
   Live: Live;
   Log: Log;
   LogLine: LogLine;
+  ModelPackage: ModelPackage;
   ModelPage: ModelPage;
   ModelRow: ModelRow;
   ModelRun: ModelRun;
@@ -46,6 +49,7 @@ export interface All {
   Problem: Problem;
   RecipeForm: RecipeForm;
   RecipeForms: RecipeForms;
+  Release: Release;
   Report: Report;
   ReportState: ReportState;
   Revision: Revision;
@@ -131,6 +135,20 @@ export interface DataPlace {
   name: string;
   uri: string;
   detail: string;
+}
+/**
+ * A model package as it was decided about.
+ */
+export interface Decided {
+  arn: string;
+  approval: string;
+  reason: string;
+}
+/**
+ * What somebody says to an approval or a rejection.
+ */
+export interface Decision {
+  reason: string;
 }
 /**
  * An endpoint and how it does.
@@ -707,6 +725,46 @@ export interface Problem {
   detail: string;
 }
 /**
+ * What was decided about a registered model, and how far it is on its way into service.
+ *
+ * Parameters
+ * ----------
+ * name
+ *     `group/version`.
+ * approval, reason
+ *     `Approved`, `Rejected` or `PendingManualApproval`, and what was said to it.
+ * release
+ *     `requested`, `releasing`, `released`, `rolled-back`, `compared`, or `deployed` by its own run; None when nobody
+ *     has said.
+ * released_at
+ *     In ISO 8601.
+ * can_decide
+ *     Whether it waits for approval.
+ */
+export interface ModelPackage {
+  arn: string;
+  name: string;
+  approval: string;
+  reason: string | null;
+  release: string | null;
+  strategy: string | null;
+  release_reason: string | null;
+  released_at: string | null;
+  released_endpoint: string | null;
+  can_decide: boolean;
+  releases: Release[];
+}
+/**
+ * An execution that releases, or has released, a model package.
+ */
+export interface Release {
+  arn: string;
+  name: string;
+  status: ExecutionStatus;
+  outcome: string | null;
+  started_at: number;
+}
+/**
  * A recipe's models over its runs.
  *
  * Parameters
@@ -716,7 +774,7 @@ export interface Problem {
  * runs
  *     The oldest first, at most 500.
  * selected
- *     The ARN of the run that lineage, evaluation and cost are of.
+ *     The ARN of the run that lineage, evaluation, cost and package are of.
  * problem
  *     Why the model registry cannot be read; versions and approvals are then as the runs tell.
  */
@@ -729,6 +787,7 @@ export interface ModelPage {
   lineage: Lineage | null;
   evaluation: Evaluation | null;
   cost: Cost | null;
+  package: ModelPackage | null;
   problem: string | null;
 }
 /**
@@ -751,13 +810,14 @@ export interface ModelRun {
   is_champion: boolean;
 }
 /**
- * A recipe's models in a list.
+ * A recipe's models in a list; `waiting` counts those that wait for approval.
  */
 export interface ModelRow {
   recipe: string;
   group: string | null;
   runs: number;
   versions: number;
+  waiting: number;
   champion: ModelRun | null;
   newest: ModelRun | null;
   endpoint: string | null;

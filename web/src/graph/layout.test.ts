@@ -140,7 +140,7 @@ test("errors that many states catch are handled in a column of its own", () => {
 test("what was decided early stands near the decision", () => {
   const layout = layoutOf(workflow("train_and_deploy"));
   const top = (name: string): number => layout.boxes.find((box) => box.node.name === name)?.y ?? 0;
-  expect(top("Record rejection")).toBe(top("Look up endpoint"));
+  expect(top("Record rejection")).toBe(top("Serve it now?"));
 });
 
 test("the box of a Map has room for its items only where there is a run", () => {

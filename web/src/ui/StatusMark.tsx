@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { statusTone, statusWord, type Tone } from "./status";
+import { shownStatus, statusTone, statusWord, type Tone } from "./status";
 
 export interface StatusMarkProps {
   /** Of an execution, a state, a job or an endpoint, as AWS writes it. */
@@ -13,11 +13,10 @@ export interface StatusMarkProps {
 /** A status by colour, mark and word. */
 export function StatusMark({ status, outcome, children }: StatusMarkProps) {
   const tone = statusTone(status, outcome);
-  const word = tone === "rejected" && outcome ? outcome : status;
   return (
     <span class={`status status-${tone}`}>
       <StatusGlyph tone={tone} />
-      <span class="status-word">{children ?? statusWord(word)}</span>
+      <span class="status-word">{children ?? statusWord(shownStatus(status, outcome))}</span>
     </span>
   );
 }

@@ -32,16 +32,36 @@ const TONES: Record<string, Tone> = {
   Approved: "succeeded",
   Rejected: "rejected",
   PendingManualApproval: "waiting",
+  // Their releases
+  requested: "waiting",
+  releasing: "running",
+  released: "succeeded",
+  deployed: "succeeded",
+  compared: "succeeded",
+  "rolled-back": "rejected",
 };
+
+// How a workflow that succeeded has ended, where that is no plain success.
+const OUTCOMES: [RegExp, Tone][] = [
+  [/REJECT|ROLLED_?BACK/i, "rejected"],
+  [/PENDING/i, "waiting"],
+];
 
 /** The tone of a status; an execution that succeeded in rejecting its model is not shown as a plain success. */
 export function statusTone(status: string, outcome?: string | null): Tone {
-  if (status === "SUCCEEDED" && outcome && /REJECT/i.test(outcome)) return "rejected";
-  return TONES[status] ?? "waiting";
+  const ended = status === "SUCCEEDED" && outcome ? OUTCOMES.find(([word]) => word.test(outcome)) : undefined;
+  return ended?.[1] ?? TONES[status] ?? "waiting";
+}
+
+/** The word of a status: that of its outcome where the status alone says less. */
+export function shownStatus(status: string, outcome?: string | null): string {
+  return status === "SUCCEEDED" && outcome && OUTCOMES.some(([word]) => word.test(outcome))
+    ? outcome
+    : status;
 }
 
 /** A status as words: `TIMED_OUT` is `Timed out`, `InService` is `In service`. */
 export function statusWord(status: string): string {
-  const spaced = status.replace(/_/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2");
+  const spaced = status.replace(/[_-]/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2");
   return spaced.charAt(0).toUpperCase() + spaced.slice(1).toLowerCase();
 }

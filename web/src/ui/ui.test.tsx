@@ -34,9 +34,14 @@ test.each([
   ["--set alpha=x: no", "--set alpha=x: no"],
 ])("%j is the sentence %j", (text, expected) => expect(sentence(text)).toBe(expected));
 
-test("an execution that rejected its model says so", () => {
-  render(<StatusMark status="SUCCEEDED" outcome="REJECTED" />);
-  expect(screen.getByText("Rejected").parentElement?.className).toContain("status-rejected");
+test.each([
+  ["REJECTED", "Rejected", "rejected"],
+  ["ROLLED_BACK", "Rolled back", "rejected"],
+  ["PENDING_APPROVAL", "Pending approval", "waiting"],
+  ["RELEASED", "Succeeded", "succeeded"],
+])("an execution that ended well with %s says %s", (outcome, word, tone) => {
+  render(<StatusMark status="SUCCEEDED" outcome={outcome} />);
+  expect(screen.getByText(word).parentElement?.className).toContain(`status-${tone}`);
 });
 
 test("a status that is not known is shown by its word", () => {

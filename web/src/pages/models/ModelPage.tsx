@@ -38,7 +38,7 @@ export function ModelPage({ recipe }: { recipe: string }) {
         <div class="model">
           <Metrics page={data} link={link} />
           <RunsTable page={data} link={link} />
-          <RunSection page={data} link={link} />
+          <RunSection page={data} link={link} onChange={reload} />
         </div>
       ) : null}
     </>

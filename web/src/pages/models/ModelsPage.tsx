@@ -90,7 +90,12 @@ function Row({ model }: { model: ModelRow }) {
         )}
       </td>
       <td class="number">{model.runs.toLocaleString("en")}</td>
-      <td class="number">{model.versions.toLocaleString("en")}</td>
+      <td class="number">
+        {model.versions.toLocaleString("en")}
+        {model.waiting > 0 ? (
+          <div class="models-more">{model.waiting.toLocaleString("en")} to be approved</div>
+        ) : null}
+      </td>
       <td>
         {model.endpoint ? <Link href={paths.endpoint(model.endpoint)}>{model.endpoint}</Link> : <None />}
       </td>

@@ -4,15 +4,18 @@ import type { Cost, Evaluation, Lineage, ModelPage, ModelRun } from "../../api/t
 import { paths } from "../../paths";
 import { formatNumber, Histogram, ScatterPlot } from "../../plots";
 import { ButtonLink, Card, CopyButton, Facts, None, StatusMark } from "../../ui";
+import { PackageCard } from "./PackageCard";
 import { packageOf, usdText } from "./words";
 
 interface RunSectionProps {
   page: ModelPage;
   link: (run: ModelRun) => string;
+  /** What is shown may have changed. */
+  onChange: () => void;
 }
 
-/** All of the selected run: how well it predicts, what it was made from, what it costs. */
-export function RunSection({ page, link }: RunSectionProps) {
+/** All of the selected run: what became of its model, how well it predicts, what it was made from, what it costs. */
+export function RunSection({ page, link, onChange }: RunSectionProps) {
   const run = page.runs.find((one) => one.arn === page.selected);
   if (page.selected === null) return null;
   return (
@@ -24,6 +27,7 @@ export function RunSection({ page, link }: RunSectionProps) {
           Open its execution
         </ButtonLink>
       </header>
+      {page.package ? <PackageCard key={page.package.arn} model={page.package} onDecided={onChange} /> : null}
       {page.evaluation ? <EvaluationCard evaluation={page.evaluation} /> : null}
       <div class="run-pair">
         {page.lineage ? <LineageCard lineage={page.lineage} runs={page.runs} link={link} /> : null}
