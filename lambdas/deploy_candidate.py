@@ -75,6 +75,8 @@ def deploy_candidate(release: Event) -> Result:
             client("cloudwatch").put_metric_alarm(**alarm, Tags=_tags(release))
     config = names.shared_config if beside else names.final_config
     _create_config(release, config, _variants(release, beside=beside))
+    # A release that was stopped meanwhile has been undone: this call, still on its way, must not bring it back.
+    renew(names.endpoint, release.execution, release.release.look_seconds)
     _bring(release, config)
     return {"endpoint_config": config}
 

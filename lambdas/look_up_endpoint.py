@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy, EndpointFailed
+from shared.leases import holder_of
 from shared.tasks import TaskEvent, task
 
 if TYPE_CHECKING:
@@ -38,10 +39,13 @@ def look_up_endpoint(name: str) -> Result:
     Raises
     ------
     EndpointBusy
-        When somebody else is changing it: SageMaker takes one update at a time.
+        When somebody else is changing it (SageMaker takes one update at a time), or a release is at work on it.
     EndpointFailed
         When it can only be deleted (DescribeEndpoint's documentation, "EndpointStatus").
     """
+    holder = holder_of(name)
+    if holder is not None:
+        raise EndpointBusy(f"Execution {holder!r} releases a model to endpoint {name!r}; this run waits for its turn.")
     endpoint = describe_endpoint(name)
     if endpoint is None:
         return {"exists": False, "status": None, "endpoint_config_name": None}

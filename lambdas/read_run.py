@@ -28,6 +28,7 @@ class Result(TypedDict):
     """The run, as the functions that undo it and tell of it take it."""
 
     is_over: bool
+    is_release: bool
     execution: str
     execution_arn: str
     status: str
@@ -65,6 +66,7 @@ def read_run(execution_arn: str) -> Result:
     logger.info("Read the run", run=name, status=status, came_to=sorted(state))
     return {
         "is_over": status in ENDED,
+        "is_release": "model_package_arn" in state,  # a run's state has it in its registration alone
         "execution": name,
         "execution_arn": execution_arn,
         "status": status,

@@ -11,7 +11,7 @@ from shared.observability import logger
 from shared.registry import ReleaseStatus, note_release
 from shared.release_state import Names, Plan
 from shared.tasks import TaskEvent, task
-from shared.undoing import delete_config
+from shared.undoing import delete_alarms, delete_config
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -59,7 +59,7 @@ def record_release(release: Event) -> Result:
         released_at=released_at,
         released_endpoint=names.endpoint,
     )
-    client("cloudwatch").delete_alarms(AlarmNames=names.alarms)
+    delete_alarms(names.alarms)
     delete_config(names.shared_config)
     give_up(names.endpoint, release.execution)
     logger.info("Released", endpoint=names.endpoint)

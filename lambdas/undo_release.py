@@ -21,7 +21,7 @@ from shared.registry import ReleaseStatus, note_release
 from shared.release_state import Before, Names
 from shared.tasks import StateEvent, task
 from shared.traffic import set_weights, weights_at
-from shared.undoing import delete_config, delete_model
+from shared.undoing import delete_alarms, delete_config, delete_model
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -104,7 +104,7 @@ def _undo(names: Names, before: Before, known: list[str]) -> list[str]:
         elif endpoint.config in names.configs:
             _delete_own(endpoint)
             deleted.append(f"endpoint/{endpoint.name}")
-    client("cloudwatch").delete_alarms(AlarmNames=names.alarms)
+    delete_alarms(names.alarms)
     deleted += [f"endpoint-config/{config}" for config in names.configs if delete_config(config)]
     if delete_model(names.model):
         deleted.append(f"model/{names.model}")

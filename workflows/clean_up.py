@@ -1,6 +1,8 @@
-"""Clean up: undo what a run made that died outside its graph, and tell people.
+"""Clean up: undo what a run or a release made that died outside its graph, and tell people.
 
-    Read run -> Is it over? -> Roll back -> Notify -> Cleaned up
+    Read run -> Is it over? -> Is it a release?
+                                 yes -> Undo release -> Notify -> Cleaned up
+                                 no  -> Roll back    -> Notify -> Cleaned up
                   no        -> Nothing to do
 
 A run that is stopped or timed out, or that dies of an error which no Catch can catch, never comes to the states that
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepfunctions.steps import Chain, Choice, ChoiceRule, Graph, Succeed
+from stepfunctions.steps import Catch, Chain, Choice, ChoiceRule, Graph, Succeed
 
 from workflows import retries
 from workflows.steps import Fail, JsonPath, LambdaStep
@@ -37,7 +39,7 @@ def definition() -> dict[str, Any]:
     is_over.default_choice(Succeed("Nothing to do"))
     graph = Graph(
         Chain([read_run(), is_over]),
-        comment="Undo what a run made that died outside its graph, and tell people.",
+        comment="Undo what a run or a release made that died outside its graph, and tell people.",
         timeout_seconds=MACHINE_SECONDS,
     )
     return dict(graph.to_dict())
@@ -48,7 +50,7 @@ def read_run() -> LambdaStep:
     return LambdaStep(
         "Read run",
         parameters=invoke("ReadRun", {"execution_arn": JsonPath("$.executionArn")}, execution=JsonPath("$.name")),
-        result_selector=payload("is_over", "execution", "execution_arn", "status", "started", "state"),
+        result_selector=payload("is_over", "is_release", "execution", "execution_arn", "status", "started", "state"),
         result_path="$.run",
         timeout_seconds=60 + FUNCTION_START_SECONDS,
         retry=retries.FUNCTION_FAULTS,
@@ -60,17 +62,30 @@ def clean_up() -> Chain:
     trouble = "$.run.state.roll_back"
     not_undone = Fail("Not undone", error_path=f"{trouble}.Error", cause_path=f"{trouble}.Cause")
     tell = Chain([notify("Notify of trouble", catch_all(not_undone, "$.notification_error")), not_undone])
-    undo = LambdaStep(
-        "Roll back",
-        comment="Deletes only what that run made, and restores what served before.",
-        parameters=invoke("RollBack", {"state": JsonPath("$.run.state")}, execution=RUN),
+    on_trouble = catch_all(tell, trouble)
+    undo_run = undo("Roll back", "RollBack", {}, on_trouble)
+    undo_release = undo("Undo release", "UndoRelease", {"because": "FAILED"}, on_trouble)
+    cleaned_up = Succeed("Cleaned up")
+    done = Chain([notify("Notify", catch_all(cleaned_up, "$.notification_error")), cleaned_up])
+    undo_run.next(done)
+    undo_release.next(done)
+    is_release = Choice("Is it a release?")
+    is_release.add_choice(ChoiceRule.BooleanEquals("$.run.is_release", True), undo_release)
+    is_release.default_choice(undo_run)
+    return Chain([is_release])
+
+
+def undo(state: str, function: str, more: dict[str, str], on_failure: Catch) -> LambdaStep:
+    """Undo what was made."""
+    return LambdaStep(
+        state,
+        comment="Deletes only what that execution made, and restores what served before.",
+        parameters=invoke(function, {**more, "state": JsonPath("$.run.state")}, execution=RUN),
         timeout_seconds=120 + FUNCTION_START_SECONDS,
         retry=retries.UNDOING,
-        catch=catch_all(tell, trouble),
+        catch=on_failure,
         result_path=None,
     )
-    cleaned_up = Succeed("Cleaned up")
-    return Chain([undo, notify("Notify", catch_all(cleaned_up, "$.notification_error")), cleaned_up])
 
 
 def notify(state: str, on_failure: Any) -> LambdaStep:

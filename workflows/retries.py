@@ -73,8 +73,8 @@ FUNCTION_FAULTS = Retry(
 # since a large model on a scarce instance takes one.
 ENDPOINT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=15, backoff_rate=1.0, max_attempts=480)
 
-# Another run is deploying to the same endpoint. It may take as long as a deployment takes.
-ENDPOINT_BUSY = Retry(error_equals=["EndpointBusy"], interval_seconds=30, backoff_rate=1.0, max_attempts=240)
+# Another run is deploying to the same endpoint, or a release is at work on it, which may take a day.
+ENDPOINT_BUSY = Retry(error_equals=["EndpointBusy"], interval_seconds=30, backoff_rate=1.0, max_attempts=2880)
 
 # Another release is at work on the endpoint. A canary takes hours, and its approval may have been a mistake that
 # somebody has to stop: a day and a half of patience.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from shared.aws import ClientError, client, is_missing
@@ -16,6 +17,14 @@ def delete(call: Callable[[], object]) -> bool:
             return False
         raise
     return True
+
+
+def delete_alarms(names: list[str]) -> None:
+    """Delete alarms, together; one by one where some are gone, since none is deleted then."""
+    cloudwatch = client("cloudwatch")
+    if not delete(lambda: cloudwatch.delete_alarms(AlarmNames=names)):
+        for name in names:
+            delete(functools.partial(cloudwatch.delete_alarms, AlarmNames=[name]))
 
 
 def delete_config(name: str) -> bool:

@@ -119,6 +119,11 @@ def test_an_approval_is_kept_and_told_to_eventbridge(cloud: LocalCloud, group: s
     (event,) = wait_until(received)
     assert event["resources"] == [package]
     assert event["detail"]["ModelPackageVersion"] == 1
+    changed = ["ApprovalDescription", "CustomerMetadataProperties", "ModelApprovalStatus"]
+    assert event["detail"]["UpdatedModelPackageFields"] == changed
+    client.update_model_package(ModelPackageArn=package, CustomerMetadataProperties={"run": "3"})
+    (event,) = wait_until(received)
+    assert event["detail"]["UpdatedModelPackageFields"] == ["CustomerMetadataProperties"]
     cloud.client("events").remove_targets(Rule=name[:60], Ids=["queue"])
     cloud.client("events").delete_rule(Name=name[:60])
 

@@ -10,6 +10,20 @@ from shared.errors import EndpointBusy, EndpointFailed, ServiceFault
 Read = Callable[[str], dict[str, Any]]
 
 
+@pytest.fixture(autouse=True)
+def holders(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Which execution releases to which endpoint."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr("look_up_endpoint.holder_of", found.get)
+    return found
+
+
+def test_an_endpoint_that_is_released_to_is_busy(holders: dict[str, str], event: Read, context: Any) -> None:
+    holders["switchyard-diabetes"] = "canary-1"
+    with pytest.raises(EndpointBusy, match="'canary-1' releases a model to endpoint 'switchyard-diabetes'"):
+        handler(event("look_up_endpoint"), context)
+
+
 def test_it_tells_which_configuration_serves(endpoints: Any, event: Read, context: Any) -> None:
     endpoints.describe("InService", "switchyard-earlier")
     assert handler(event("look_up_endpoint"), context) == {

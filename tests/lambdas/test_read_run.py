@@ -49,6 +49,7 @@ def test_the_newest_whole_state_is_the_run_s(read: Callable[..., dict[str, Any]]
     result = read("ABORTED", [branch_result, entered("Create model", TRAINED)], error="Mine", cause="I say so")
     assert result == {
         "is_over": True,
+        "is_release": False,
         "execution": "run-1",
         "execution_arn": ARN,
         "status": "ABORTED",
@@ -65,6 +66,17 @@ def test_all_pages_are_read(read: Callable[..., dict[str, Any]]) -> None:
         "Error": "TIMED_OUT",
         "Cause": "The run took longer than the state machine allows.",
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "is_release"),
+    [
+        ({**PREPARED, "model_package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/2"}, True),
+        ({"model_package": "the input of one that came to nothing"}, False),
+    ],
+)
+def test_a_release_is_told_from_a_run(read: Callable[..., dict[str, Any]], state: Any, is_release: bool) -> None:
+    assert read("ABORTED", [entered("Lock endpoint", state)])["is_release"] is is_release
 
 
 @pytest.mark.parametrize("document", [{"recipe": "x"}, "text", None, {"names": 1, "execution": "another"}])

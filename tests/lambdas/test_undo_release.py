@@ -39,9 +39,15 @@ def undo(context: Any, *, existed: bool = True, because: str = "UNFIT", **state:
 
 
 def deletes(sagemaker: Any, stub: Stub, *there: str) -> None:
-    stub("cloudwatch").add_response(
-        "delete_alarms", {}, {"AlarmNames": [f"{STEM}-{k}" for k in ("latency", "5xx", "4xx")]}
-    )
+    alarms, cloudwatch = [f"{STEM}-{kind}" for kind in ("latency", "5xx", "4xx")], stub("cloudwatch")
+    if not there:
+        cloudwatch.add_response("delete_alarms", {}, {"AlarmNames": alarms})
+    else:  # some are gone: none is deleted with the others
+        gone = ("delete_alarms", "ResourceNotFound", "does not exist", 404)
+        cloudwatch.add_client_error(*gone, expected_params={"AlarmNames": alarms})
+        cloudwatch.add_response("delete_alarms", {}, {"AlarmNames": alarms[:1]})
+        for alarm in alarms[1:]:
+            cloudwatch.add_client_error(*gone, expected_params={"AlarmNames": [alarm]})
     for operation, key, name in (
         ("delete_endpoint_config", "EndpointConfigName", SHARED),
         ("delete_endpoint_config", "EndpointConfigName", STEM),

@@ -13,6 +13,7 @@ from switchyard.project import Project
 from tests.cloud.local_cloud import wait_until
 from tests.runs.conftest import ROOT, Caller, Execution, Site, add_recipe
 from tests.runs.releases import PATIENT, QUICK, Models
+from tests.runs.test_redrive import add_fault, clean_ups, clear_faults, redrive
 
 # Another answer than the model's own, so that who answers can be seen.
 SHIFTED = "_predict = predict_fn\n\n\ndef predict_fn(data, model):\n    return _predict(data, model) + 1\n"
@@ -31,7 +32,7 @@ DEAD = "def model_fn(model_dir):\n    raise RuntimeError('no model today')\n"
 @pytest.fixture(scope="module")
 def models(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Models:
     """The models of a recipe whose endpoint is there."""
-    return Models.train(site, copy_of_project(tmp_path_factory), "steps")
+    return Models.train(site, copy_of_project(tmp_path_factory), "stepped")
 
 
 def copy_of_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -43,7 +44,7 @@ def copy_of_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def output_of(description: dict[str, Any]) -> dict[str, Any]:
-    assert description["status"] == "SUCCEEDED", description
+    assert description["status"] == "SUCCEEDED", f"{description.get('error')}: {description.get('cause')}"
     output: dict[str, Any] = json.loads(description["output"])
     return output
 
@@ -193,6 +194,87 @@ def test_an_alarm_of_the_account_takes_a_release_back(models: Models) -> None:
     refused = models.release(models.package(), alarms=["orders-are-down"]).wait()
     assert (refused["status"], refused["error"]) == ("FAILED", "InvalidRelease")
     cloudwatch.delete_alarms(AlarmNames=["orders-are-down"])
+
+
+def test_a_release_that_is_stopped_is_undone_and_goes_on_at_its_step_when_it_is_redriven(models: Models) -> None:
+    package, before, left = models.package(then=SHIFTED), models.endpoint(), models.left()
+    settings = {"strategy": "canary", "steps": [20, 60, 100], "bake_seconds": 60, "minimum_requests": 5}
+    with Caller(models.site, models.recipe, PATIENT) as caller:
+        execution = models.release(package, **settings)
+        wait_until(lambda: execution.states().count("Bake") == 2)
+
+        models.site.client("stepfunctions").stop_execution(executionArn=execution.arn, error="Enough", cause="late")
+
+        (clean_up,) = wait_until(lambda: [each for each in clean_ups(models.site, execution.arn) if is_over(each)])
+        assert clean_up["status"] == "SUCCEEDED", clean_up
+        after = models.endpoint()
+        assert (after["EndpointStatus"], after["EndpointConfigName"]) == ("InService", before["EndpointConfigName"])
+        assert models.left() == left
+        assert models.metadata(package)["release"] == "requested"
+        another = models.release(models.package(), bake_seconds=0, minimum_requests=0)
+        assert output_of(another.wait())["status"] == "RELEASED"  # nothing is in its way
+
+        description = redrive(execution)
+
+    output = output_of(description)
+    assert output["status"] == "RELEASED"
+    # The first step was done before the stop, and is not made again.
+    assert [step["share"] for step in output["steps"]] == [20, 60, 100]
+    assert shares(execution) == [20, 60, 60, 100]
+    assert caller.errors == []
+    assert models.metadata(package)["release"] == "released"
+
+
+def shares(execution: Execution) -> list[int]:
+    """Return the candidate's share of each step that began."""
+    client = execution.site.client("stepfunctions")
+    events = client.get_execution_history(executionArn=execution.arn, maxResults=1000)["events"]
+    left = [e["stateExitedEventDetails"] for e in events if "stateExitedEventDetails" in e]
+    return [json.loads(each["output"])["step"]["share"] for each in left if each["name"] == "Shift traffic"]
+
+
+def is_over(description: dict[str, Any]) -> bool:
+    return bool(description["status"] != "RUNNING")
+
+
+def test_a_release_that_failed_is_undone_and_goes_on_at_its_step_when_it_is_redriven(models: Models) -> None:
+    package, before, left = models.package(then=SHIFTED), models.endpoint(), models.left()
+    name = "interrupted-1"
+    add_fault(models.site, "Serve candidate alone", "crash", name)
+    with Caller(models.site, models.recipe, PATIENT) as caller:
+        execution = models.release(package, name, strategy="canary", steps=[50, 100], **QUICK)
+        failed = execution.wait()
+        clear_faults(models.site)
+        assert (failed["status"], failed["error"]) == ("FAILED", "Runtime.ExitError")
+        assert models.endpoint()["EndpointConfigName"] == before["EndpointConfigName"]
+        assert models.left() == left
+        assert models.metadata(package)["status"] == "Approved"  # it was no fault of the model's
+
+        description = redrive(execution)
+
+    assert output_of(description)["status"] == "RELEASED"
+    assert shares(execution) == [50, 100, 100]
+    assert caller.errors == []
+
+
+def test_an_approval_starts_a_release(models: Models, project: Project) -> None:
+    add_recipe(project, "approved", release={"bake_seconds": 0})
+    models.site.publish(project, "approved")
+    sagemaker = models.site.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="switchyard-approved")
+    package = models.package(status="PendingManualApproval", group="switchyard-approved")
+
+    sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
+
+    wait_until(lambda: models.metadata(package).get("release") == "released")
+    assert float(models.site.invoke("approved", PATIENT)) > 0
+    # What the release writes into the package is no approval: it starts no other one.
+    states = models.site.client("stepfunctions")
+    listed = states.list_executions(stateMachineArn=models.site.outputs["ReleaseStateMachineArn"])["executions"]
+    inputs = [states.describe_execution(executionArn=each["executionArn"])["input"] for each in listed]
+    assert [json.loads(each) for each in inputs if package in each] == [
+        {"model_package": package, "reason": "approval"}
+    ]
 
 
 def test_an_endpoint_that_is_deleted_in_mid_release_fails_it(models: Models, project: Project) -> None:

@@ -43,6 +43,7 @@ EXERCISED = {
     "HousekeepingStateMachine": KEPT_HOUSE,
     "RunDiedRule": CLEANED_UP,
     "ReleaseStateMachine": RELEASED,
+    "ApprovalRule": "tests/runs/test_release.py::test_an_approval_starts_a_release",
     "LockTable": "tests/runs/test_release.py::test_two_releases_of_one_endpoint_take_turns",
     "PrepareReleaseFunction": RELEASED,
     "ReleaseRole": NEEDED,

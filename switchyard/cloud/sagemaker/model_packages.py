@@ -86,11 +86,13 @@ class ModelPackage:
         self.created = self.modified = now()
         left_out = {"Tags", "ClientToken", "ModelPackageGroupName", "ModelPackageName"}
         self.request = {key: value for key, value in request.items() if key not in left_out}
+        self._updated: list[str] = []
         if group:
             self.request.setdefault("ModelApprovalStatus", "PendingManualApproval")
 
     def update(self, request: dict[str, Any]) -> None:
         """Change what UpdateModelPackage may change."""
+        before = dict(self.request)
         self.request.update({key: request[key] for key in _CHANGED if request.get(key) is not None})
         properties = {
             **self.request.get("CustomerMetadataProperties", {}),
@@ -103,6 +105,7 @@ class ModelPackage:
         if added := request.get("AdditionalInferenceSpecificationsToAdd"):
             there = self.request.get("AdditionalInferenceSpecifications", [])
             self.request["AdditionalInferenceSpecifications"] = [*there, *added]
+        self._updated = sorted(key for key, value in self.request.items() if before.get(key) != value)
         self.modified = now()
 
     def describe(self) -> dict[str, Any]:
@@ -129,8 +132,9 @@ class ModelPackage:
         return {key: described.get(key) for key in names.split()}
 
     def event(self) -> dict[str, Any]:
-        """Return the detail of its state change event."""
-        return {key: value for key, value in self.describe().items() if value is not None}
+        """Return the detail of its state change event; of an update, it names the fields that have other values now."""
+        detail = {key: value for key, value in self.describe().items() if value is not None}
+        return {**detail, "UpdatedModelPackageFields": self._updated} if self._updated else detail
 
 
 class ModelRegistry:
