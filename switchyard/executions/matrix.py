@@ -36,7 +36,9 @@ LANES = 3
 # Waits cost nothing here: what counts is what follows on what.
 TIME_SCALE = 0.001
 RUN_SECONDS, SETTLE_SECONDS = 120.0, 20.0
-ASK_SECONDS, LOOK_SECONDS = 0.05, 0.02
+ASK_SECONDS = 0.05
+# Each look costs the cloud as much as a step of the run does, and a run takes one or two seconds.
+LOOK_SECONDS = 0.1
 THROTTLED, REFUSED, LOST = "ThrottlingException x2", "AccessDeniedException", "lost answer x1"
 _BUSY = {"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"}
 
@@ -151,36 +153,40 @@ def fault_matrix(
         fresh = lanes.pop()
         tasks = site.tasks()
         serving = _in_order(plain[0], tasks)
-        matrix = Matrix()
 
         def run(lanes: list[_Lane], cells: Iterable[Cell]) -> list[Row]:
             wanted = [cell for cell in cells if not states or cell.state in states]
-            rows = [row for row in _run(lanes, wanted, tell) if row.struck]
-            matrix.rows += rows
-            return rows
+            return [row for row in _run(lanes, wanted, tell) if row.struck]
 
-        first = run(lanes, _cells(serving, tasks, "serving"))
-        base = _base(site, lanes[0], serving, first)
-        failing = [state for state in _in_order(lanes[0].probe(base), tasks) if state not in serving] if base else []
-        run(lanes, _cells(failing, tasks, "failing", base))
-        known = [*serving, *failing]
-        # Left to a release; rejected after its predictions, and at once: the other ways to end well.
-        for change, before in (
-            (_Lane.leave_to_a_release, "handing over"),
-            (_Lane.make_unbeatable, "rejecting"),
-            (_Lane.make_strict, "rejecting"),
-        ):
-            for lane in lanes:
-                change(lane)
-            further = [state for state in _in_order(lanes[0].probe(None), tasks) if state not in known]
-            run(lanes, _cells(further, tasks, before))
-            known += further
-        fresh.delete_endpoint()
-        new = _in_order(fresh.probe(None), tasks)
-        run([fresh], [Cell(state, _worst(tasks[state]), "nothing") for state in new])
+        def without_an_endpoint() -> tuple[list[str], list[Row]]:
+            fresh.delete_endpoint()
+            new = _in_order(fresh.probe(None), tasks)
+            return new, run([fresh], [Cell(state, _worst(tasks[state]), "nothing") for state in new])
+
+        # Its lane shares nothing with the others, so it need not wait for them.
+        with ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(without_an_endpoint)
+            rows = run(lanes, _cells(serving, tasks, "serving"))
+            base = _base(site, lanes[0], serving, rows)
+            tree = lanes[0].probe(base) if base else None
+            failing = [state for state in _in_order(tree, tasks) if state not in serving] if tree else []
+            rows += run(lanes, _cells(failing, tasks, "failing", base))
+            known = [*serving, *failing]
+            # Left to a release; rejected after its predictions, and at once: the other ways to end well.
+            for change, before in (
+                (_Lane.leave_to_a_release, "handing over"),
+                (_Lane.make_unbeatable, "rejecting"),
+                (_Lane.make_strict, "rejecting"),
+            ):
+                for lane in lanes:
+                    change(lane)
+                further = [state for state in _in_order(lanes[0].probe(None), tasks) if state not in known]
+                rows += run(lanes, _cells(further, tasks, before))
+                known += further
+            new, unserved = beside.result()
         reached = {*known, *new}
-        matrix.not_reached = [state for state in tasks if state not in reached and (not states or state in states)]
-    return matrix
+        not_reached = [state for state in tasks if state not in reached and (not states or state in states)]
+    return Matrix([*rows, *unserved], not_reached)
 
 
 def kinds_for(state: Mapping[str, Any]) -> list[str]:
