@@ -14,6 +14,8 @@ RECIPE ?= diabetes
 ARGS ?=
 # `required` fails the console's browser tests where there is no Chromium; otherwise they are skipped there.
 BROWSER ?= if-found
+# Much of a test is waiting for processes and for the SDK's pauses: three workers keep two cores busy.
+WORKERS ?= 3
 BIN := .venv/bin
 AUTHOR := .venv-author/bin
 SAM := .venv-sam/bin
@@ -39,7 +41,7 @@ up: .venv/.ready
 	@$(BIN)/switchyard up $(ARGS)
 
 test: .venv/.ready-dev
-	@SWITCHYARD_BROWSER=$(BROWSER) $(BIN)/python -m pytest -n 2 $(ARGS)
+	@SWITCHYARD_BROWSER=$(BROWSER) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-image: .venv-image/.ready
 	@$(IMAGE)/python -m pytest -q tests/training_code
