@@ -181,7 +181,7 @@ def test_a_header_is_warned_of(cloud: LocalCloud, name: str) -> None:
 
 def test_a_stopped_job_keeps_the_model_of_its_last_round_if_asked_to(cloud: LocalCloud, name: str) -> None:
     start(cloud, name, {**REGRESSION, "num_round": "1000000", "save_model_on_termination": "true"}, CHANNELS)
-    wait_until(lambda: [line for line in cloud.log(LOG_GROUP, name) if line.startswith("[2]")])
+    wait_until(lambda: [line for line in cloud.log(LOG_GROUP, name) if line.startswith("[3]")])  # kept after it is told
     cloud.client("sagemaker").stop_training_job(TrainingJobName=name)
     job = ended_training(cloud, name)
     assert job["TrainingJobStatus"] == "Stopped"
