@@ -348,3 +348,29 @@ def test_a_closed_host_ends_its_children_and_starts_no_more(tmp_path: Path) -> N
     host.close()  # a second time changes nothing
     with pytest.raises(ProcessLookupError, match="closed"):
         host.spawn(None, ["true"], environment=ENVIRONMENT, directory=tmp_path)
+
+
+def test_what_has_a_session_of_its_own_ends_with_its_process_too(runner: Runner) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux gives a process what its descendants leave behind")
+    script = """
+import os, threading
+ready, tell = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.setsid()
+        os.write(tell, f"{os.getpid()} ".encode())
+        threading.Event().wait()
+    os.write(tell, f"{os.getpid()} ".encode())
+    threading.Event().wait()
+said = b""
+while said.count(b" ") < 2:
+    said += os.read(ready, 100)
+print(said.decode(), flush=True)
+"""
+    process = runner.start(script)
+    escaped = [int(pid) for pid in process.output.readline().split()]
+    assert len(escaped) == 2
+    assert process.wait(10) == 0
+    wait_until(lambda: not any(is_alive(pid) for pid in escaped), 10)

@@ -438,6 +438,28 @@ def test_eventbridge_hears_of_every_change_of_status(cloud: LocalCloud, name: st
     assert told["InProgress"]["detail"]["SecondaryStatus"] == "Starting"
 
 
+def test_what_a_job_leaves_running_ends_with_it_while_another_goes_on(cloud: LocalCloud, name: str) -> None:
+    if not mounts.are_allowed():
+        pytest.skip("this machine does not let a process have mounts of its own")
+    start_training(cloud, f"{name}-other", "import threading; threading.Event().wait()")
+    script = """
+        import os, threading
+        ready, tell = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            os.write(tell, str(os.getpid()).encode())
+            threading.Event().wait()
+        print("left:", os.read(ready, 100).decode())
+    """
+    assert train(cloud, name, script)["TrainingJobStatus"] == "Completed"
+    left = int(cloud.log(GROUP, f"{name}/")[-1].partition("left: ")[2])
+    assert not is_alive(left)
+    client = cloud.client("sagemaker")
+    assert client.describe_training_job(TrainingJobName=f"{name}-other")["TrainingJobStatus"] == "InProgress"
+    client.stop_training_job(TrainingJobName=f"{name}-other")
+    assert ended_training(cloud, f"{name}-other")["TrainingJobStatus"] == "Stopped"
+
+
 def test_a_script_with_opt_ml_written_into_it_finds_its_own(cloud: LocalCloud, name: str) -> None:
     if not mounts.are_allowed():
         pytest.skip("this machine does not let a process have mounts of its own")

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from switchyard.cloud.processes import mounts, wire
+from switchyard.cloud.processes import mounts, orphans, wire
 
 PR_SET_PDEATHSIG = 1
 
@@ -43,6 +43,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
+    orphans.adopt()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -85,6 +86,10 @@ def _serve(connection: socket.socket, in_child: Callable[[], None]) -> None:
             _reap(connection, children)
     finally:
         _end(children)
+        for pid in children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        orphans.end(running=())
 
 
 def _reap(connection: socket.socket, children: dict[int, int]) -> None:
@@ -98,6 +103,7 @@ def _reap(connection: socket.socket, children: dict[int, int]) -> None:
         identifier = children.pop(pid, None)
         if identifier is not None:
             _end([pid])  # what it left running ends with it, as in a container
+            orphans.end(running=children)
             wire.send(connection, {"id": identifier, "exit_code": os.waitstatus_to_exitcode(status)})
 
 
