@@ -1,4 +1,6 @@
-"""Deploy candidate, Serve candidate alone: bring the candidate to the endpoint, beside what serves or in its place.
+"""Deploy candidate, Serve candidate alone, Deploy with guardrails: bring the candidate to the endpoint.
+
+Beside what serves or in its place; in its place at once, or as SageMaker itself moves the traffic step by step.
 
 Every call is safe to repeat: what is there already is not made again.
 """
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from shared.aws import ClientError, client, error_message, is_refused
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy, EndpointFailed, EndpointTakenOver
+from shared.guardrails import deployment_config
 from shared.leases import renew
 from shared.observability import logger
 from shared.release_alarms import alarms
@@ -35,7 +38,7 @@ class Event(TaskEvent):
     release: Plan
     instances: Instances
     before: Before
-    place: Literal["beside", "alone"]
+    place: Literal["beside", "alone", "guarded"]
 
 
 class Result(TypedDict):
@@ -46,7 +49,7 @@ class Result(TypedDict):
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
-    """Answer the states ``Deploy candidate`` and ``Serve candidate alone``."""
+    """Answer the states that bring the candidate to the endpoint."""
     return deploy_candidate(Event.model_validate(event))
 
 
@@ -69,15 +72,15 @@ def deploy_candidate(release: Event) -> Result:
     names, before = release.names, release.before
     renew(names.endpoint, release.execution, release.release.look_seconds)
     beside = release.place == "beside" and before.exists
-    if release.place == "beside":
-        _create_model(release)
-        for alarm in alarms(names, release.release.limits, before.watched_variant):
-            client("cloudwatch").put_metric_alarm(**alarm, Tags=_tags(release))
     config = names.shared_config if beside else names.final_config
+    if release.place != "alone":
+        _create_model(release)
+        _create_alarms(release)
     _create_config(release, config, _variants(release, beside=beside))
     # A release that was stopped meanwhile has been undone: this call, still on its way, must not bring it back.
     renew(names.endpoint, release.execution, release.release.look_seconds)
-    _bring(release, config)
+    guarded = release.place == "guarded"
+    _bring(release, config, {"DeploymentConfig": deployment_config(names, release.release)} if guarded else {})
     return {"endpoint_config": config}
 
 
@@ -90,6 +93,17 @@ def _create_model(release: Event) -> None:
             Tags=_tags(release),
         )
     )
+
+
+def _create_alarms(release: Event) -> None:
+    names, before, limits = release.names, release.before, release.release.limits
+    if release.place == "guarded":
+        # Both fleets have a variant of this name.
+        made = alarms(names, limits, before.final_variant, names.final_config)
+    else:
+        made = alarms(names, limits, before.watched_variant)
+    for alarm in made:
+        client("cloudwatch").put_metric_alarm(**alarm, Tags=_tags(release))
 
 
 def _variants(release: Event, *, beside: bool) -> list[dict[str, Any]]:
@@ -134,7 +148,7 @@ def _config_before(before: Before) -> dict[str, Any]:
     return found
 
 
-def _bring(release: Event, config: str) -> None:
+def _bring(release: Event, config: str, how: dict[str, Any]) -> None:
     names, before = release.names, release.before
     endpoint = describe_endpoint(names.endpoint)
     if endpoint is None:
@@ -153,7 +167,7 @@ def _bring(release: Event, config: str) -> None:
             "else updated it."
         )
     try:
-        client("sagemaker").update_endpoint(EndpointName=names.endpoint, EndpointConfigName=config)
+        client("sagemaker").update_endpoint(EndpointName=names.endpoint, EndpointConfigName=config, **how)
     except ClientError as error:
         now = describe_endpoint(names.endpoint)
         if is_refused(error) and now is not None and now.in_transition:

@@ -25,6 +25,9 @@ _ALONE = {
     "AsyncInferenceConfig": "is asynchronous",
     "ShadowProductionVariants": "has a shadow variant",
 }
+# Strategies whose candidate has the place, or follows the traffic, of the only variant (DeploymentConfig's and
+# ShadowProductionVariants' documentation).
+_TAKE_THE_PLACE = ("guardrails",)
 
 
 class Event(TaskEvent):
@@ -68,7 +71,7 @@ def lock_endpoint(release: Event) -> Result:
     try:
         # Another release may have had its way while this one waited.
         reason = _why_not(release.model_package_arn)
-        before = _look(names)
+        before = _look(names, release.release.strategy)
     except (EndpointFailed, InvalidRelease):
         give_up(names.endpoint, release.execution)
         raise
@@ -94,7 +97,7 @@ def _why_not(arn: str) -> str:
     return "" if status == "Approved" else f"It is {status} by now."
 
 
-def _look(names: Names) -> Before:
+def _look(names: Names, strategy: str) -> Before:
     name = names.endpoint
     endpoint = describe_endpoint(name)
     if endpoint is None:
@@ -115,6 +118,11 @@ def _look(names: Names) -> Before:
             f"Endpoint {name!r} {why}: SageMaker lets it have no second variant beside the one that serves."
         )
     variants = [Variant(name=each.name, weight=each.weight, count=each.instances) for each in endpoint.variants]
+    if strategy in _TAKE_THE_PLACE and len(variants) > 1:
+        raise InvalidRelease(
+            f"Endpoint {name!r} has the production variants {', '.join(each.name for each in variants)}: the strategy "
+            f"{strategy!r} is for one that has a single one. Use another strategy."
+        )
     return Before(
         exists=True,
         endpoint_config=endpoint.config,

@@ -32,7 +32,9 @@ MOST_LOOKS = 1000
 MAX_STATE_BYTES = 100_000
 # The longest row of test data that stands in for samples.
 MAX_ROW = 20_000
-SUPPORTED = ("all-at-once", "canary", "blue-green")
+SUPPORTED = ("all-at-once", "canary", "blue-green", "guardrails")
+# Those whose traffic goes up in the recipe's own steps.
+STEPWISE = ("canary", "guardrails")
 
 
 class Event(TaskEvent):
@@ -111,7 +113,7 @@ def plan(how: ReleaseSettings) -> Plan:
 
     The time is counted in looks: what a bake lasts is how many looks it has. A bake of 300 seconds has five.
     """
-    shares = how.shares() if how.strategy == "canary" else [100]
+    shares = how.shares() if how.strategy in STEPWISE else [100]
     looks_to_bake = max(1, math.ceil(how.bake_seconds / LOOK_SECONDS))
     look_seconds = max(1, math.ceil(how.bake_seconds / looks_to_bake))
     longest = max(how.patience_seconds, how.bake_seconds) * len(shares)
@@ -127,6 +129,7 @@ def plan(how: ReleaseSettings) -> Plan:
         minimum_requests=how.minimum_requests,
         limits=Limits(**how.limits.model_dump()),
         alarms=how.alarms,
+        bake_seconds=how.bake_seconds,
     )
 
 

@@ -15,6 +15,7 @@ from shared.aws import ClientError, client, error_message, is_missing, is_refuse
 from shared.causes import readable_cause
 from shared.endpoints import Endpoint, describe_endpoint
 from shared.errors import EndpointNotReady, RollBackFailed
+from shared.guardrails import call_off
 from shared.leases import give_up
 from shared.observability import logger
 from shared.registry import ReleaseStatus, note_release
@@ -114,6 +115,7 @@ def _undo(names: Names, before: Before, known: list[str]) -> list[str]:
 def _restore(endpoint: Endpoint, names: Names, before: Before, known: list[str]) -> None:
     # While it changes, nobody can say which configuration will serve in the end.
     if endpoint.in_transition:
+        call_off(endpoint, names)
         raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {endpoint.status}; it is restored after that.")
     if endpoint.config not in names.configs:
         if endpoint.status != "InService":

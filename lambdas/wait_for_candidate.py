@@ -68,7 +68,9 @@ def wait_for_candidate(release: Event) -> Result:
         raise CandidateUnfit(f"The candidate did not come up: {endpoint.why}")
     if endpoint.config != release.endpoint_config:
         if endpoint.config in (before.endpoint_config, *names.configs) and endpoint.failure_reason:
-            raise CandidateUnfit(f"The candidate did not come up: {endpoint.failure_reason}")
+            guarded = release.release.strategy == "guardrails"
+            what = "SageMaker took the candidate back" if guarded else "The candidate did not come up"
+            raise CandidateUnfit(f"{what}: {endpoint.failure_reason}")
         raise EndpointTakenOver(
             f"Endpoint {names.endpoint!r} serves {endpoint.config!r} instead of {release.endpoint_config!r}: somebody "
             "else updated it in mid-release."

@@ -153,11 +153,19 @@ def test_without_the_section_the_run_itself_puts_its_model_into_service(project)
         ({"strategy": "guardrails", "increment": 5}, "release.increment: SageMaker's guardrails take increments of 10"),
         (
             {"strategy": "guardrails", "steps": [10, 50, 100]},
-            "release.steps: SageMaker's guardrails take one share of up to 50, then 100; write for example steps: [10",
+            "release.steps: SageMaker's guardrails take one share of up to 50, then 100; or even ones; write for",
         ),
         (
             {"strategy": "guardrails", "bake_seconds": 3601, "patience_seconds": 3601},
             "release.bake_seconds: 3601 is more than SageMaker's guardrails wait, 3600; make it 3600 or less",
+        ),
+        (
+            {"strategy": "guardrails", "bake_seconds": 3000},
+            "release.bake_seconds: after each of 10 steps it makes 30000 seconds, and SageMaker's",
+        ),
+        (
+            {"strategy": "guardrails", "alarms": [*"abcdefgh"]},
+            "release.alarms: there are 8; SageMaker's guardrails take 7 beside those that a release makes; take some",
         ),
         ({"strategy": None, "approval": 1}, "release.strategy: should be"),
     ],

@@ -2,7 +2,9 @@
 
     Prepare release -> Lock endpoint -> Anything to release?
       no  -> Summarize nothing -> Nothing to release
-      yes -> Deploy candidate -> Wait for candidate -> Try candidate
+      yes -> Which strategy?
+      guardrails -> Deploy with guardrails -> Wait for guardrails -> Try endpoint -> ...
+      others     -> Deploy candidate -> Wait for candidate -> Try candidate
              -> Shift traffic -> Wait for shift -> Bake -> Try again -> Watch candidate -> What next?
                   another look  -> Bake
                   the next step -> Shift traffic
@@ -27,7 +29,7 @@ from typing import Any
 from stepfunctions.steps import Catch, Chain, Choice, ChoiceRule, Graph, Pass, Succeed, Task, Wait
 
 from workflows import retries
-from workflows.steps import JsonPath, LambdaStep
+from workflows.steps import JsonPath, LambdaStep, Retry
 from workflows.tasks import FUNCTION_START_SECONDS, catch_all, invoke, payload
 
 STATE = JsonPath("$")
@@ -57,7 +59,7 @@ def definition() -> dict[str, Any]:
     on_unfit = [Catch(error_equals=["CandidateUnfit"], next_step=unfit, result_path="$.unfit"), *on_failure]
     anything = Choice("Anything to release?")
     Chain([prepare, lock, anything])
-    anything.add_choice(ChoiceRule.BooleanEquals("$.lock.is_needed", True), release(on_failure, on_unfit))
+    anything.add_choice(ChoiceRule.BooleanEquals("$.lock.is_needed", True), which_strategy(on_failure, on_unfit))
     anything.default_choice(end_with_nothing())
     where_to_go_on.add_choice(ChoiceRule.IsPresent("$.names", True), way)
     where_to_go_on.default_choice(take_input_again(prepare))
@@ -112,10 +114,53 @@ def end_with_nothing() -> Chain:
     )
 
 
+def which_strategy(on_failure: list[Catch], on_unfit: list[Catch]) -> Choice:
+    """Let SageMaker move the traffic, or do it step by step; an endpoint that is not there yet has none to move."""
+    strategy = Choice("Which strategy?")
+    ending = end_well(on_failure, on_unfit)
+    strategy.add_choice(
+        ChoiceRule.And(
+            [
+                ChoiceRule.StringEquals("$.release.strategy", "guardrails"),
+                ChoiceRule.BooleanEquals("$.lock.before.exists", True),
+            ]
+        ),
+        guardrails(on_failure, on_unfit, ending),
+    )
+    strategy.default_choice(release(on_failure, on_unfit, ending))
+    return strategy
+
+
+def end_well(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
+    """Ask the endpoint that has the candidate alone, and note that it is released."""
+    return Chain(
+        [
+            try_candidate("Try endpoint", None, on_unfit, result_path=None),
+            record_release(on_failure),
+            *report("release", "RELEASED", JsonPath("States.Array()")),
+            Succeed("Released"),
+        ]
+    )
+
+
+# By SageMaker itself
+
+
+def guardrails(on_failure: list[Catch], on_unfit: list[Catch], ending: Chain) -> Chain:
+    """Leave the traffic, the alarms and the way back to SageMaker."""
+    return Chain(
+        [
+            deploy("Deploy with guardrails", "guarded", on_failure),
+            wait_for("guardrails", on_unfit, retry=retries.GUARDRAILS_NOT_READY),
+            ending,
+        ]
+    )
+
+
 # Step by step
 
 
-def release(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
+def release(on_failure: list[Catch], on_unfit: list[Catch], ending: Chain) -> Chain:
     """Bring the candidate to the endpoint, beside what serves; then in its place."""
     shift = shift_traffic(on_failure)
     bake = Wait("Bake", seconds_path="$.release.look_seconds")
@@ -124,10 +169,7 @@ def release(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
         [
             deploy("Serve candidate alone", "alone", on_failure),
             wait_for("endpoint", on_unfit),
-            try_candidate("Try endpoint", None, on_unfit, result_path=None),
-            record_release(on_failure),
-            *report("release", "RELEASED", JsonPath("States.Array()")),
-            Succeed("Released"),
+            ending,
         ]
     )
     start = Chain(
@@ -136,7 +178,7 @@ def release(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
             wait_for("candidate", on_unfit),
             try_candidate("Try candidate", JsonPath("$.lock.before.watched_variant"), on_unfit, result_path=None),
             shift,
-            wait_for("shift", on_unfit, share=JsonPath("$.step.share")),
+            wait_for("shift", on_unfit, share=JsonPath("$.step.share"), retry=retries.SHIFT_NOT_READY),
             bake,
             try_candidate("Try again", JsonPath("$.lock.before.watched_variant"), on_unfit, result_path="$.tried"),
             watch_candidate(on_unfit),
@@ -173,7 +215,9 @@ def deploy(state: str, place: str, on_failure: list[Catch]) -> LambdaStep:
     )
 
 
-def wait_for(what: str, on_failure: list[Catch], share: JsonPath | None = None) -> LambdaStep:
+def wait_for(
+    what: str, on_failure: list[Catch], share: JsonPath | None = None, retry: Retry = retries.ENDPOINT_NOT_READY
+) -> LambdaStep:
     """Be done when the endpoint serves what the release has given it; the Retry is the waiting."""
     return LambdaStep(
         f"Wait for {what}",
@@ -188,7 +232,7 @@ def wait_for(what: str, on_failure: list[Catch], share: JsonPath | None = None) 
             },
         ),
         timeout_seconds=30 + FUNCTION_START_SECONDS,
-        retry=[retries.SHIFT_NOT_READY if share else retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        retry=[retry, retries.FUNCTION_FAULTS],
         catch=on_failure,
         result_path=None,
     )

@@ -83,6 +83,11 @@ ENDPOINT_LOCKED = Retry(error_equals=["EndpointLocked"], interval_seconds=60, ba
 # The endpoint changes nothing but its weights, which takes a minute or two; no step is to be longer than it says.
 SHIFT_NOT_READY = Retry(error_equals=["EndpointNotReady"], interval_seconds=5, backoff_rate=1.0, max_attempts=720)
 
+# SageMaker moves the traffic by itself, for at most eight hours.
+GUARDRAILS_NOT_READY = Retry(
+    error_equals=["EndpointNotReady"], interval_seconds=30, backoff_rate=1.0, max_attempts=1080
+)
+
 # The same, met at UpdateEndpoint itself: another run was faster after this one had looked. The configuration is this
 # run's own, just made, so what SageMaker refuses here is mostly refused because the endpoint is busy: up to twenty
 # minutes of patience with jitter, no more, since a missing permission has the same name.

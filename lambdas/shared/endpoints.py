@@ -26,6 +26,7 @@ class Endpoint(NamedTuple):
     config: str
     failure_reason: str | None
     variants: tuple[ServingVariant, ...] = ()
+    pending: str | None = None  # the configuration that it moves to
 
     @property
     def in_transition(self) -> bool:
@@ -55,4 +56,7 @@ def describe_endpoint(name: str) -> Endpoint | None:
         ServingVariant(each["VariantName"], each.get("CurrentWeight", 1.0), each.get("CurrentInstanceCount", 0))
         for each in found.get("ProductionVariants", [])
     )
-    return Endpoint(name, found["EndpointStatus"], found["EndpointConfigName"], found.get("FailureReason"), variants)
+    pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
+    return Endpoint(
+        name, found["EndpointStatus"], found["EndpointConfigName"], found.get("FailureReason"), variants, pending
+    )

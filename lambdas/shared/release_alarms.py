@@ -15,12 +15,19 @@ LONG_PERIOD = 3600
 ERRORS_5XX, ERRORS_4XX = "Invocation5XXErrors", "Invocation4XXErrors"
 
 
-def alarms(names: Names, limits: Limits, variant: str) -> list[dict[str, Any]]:
+def alarms(names: Names, limits: Limits, variant: str, config: str | None = None) -> list[dict[str, Any]]:
     """Give PutMetricAlarm's requests for the alarms of a release.
 
     They tell nobody: the release looks at them, and says what came of it.
+
+    Parameters
+    ----------
+    config
+        The candidate's endpoint configuration, where what served before has a variant of the same name.
     """
     dimensions = _dimensions(names.endpoint, variant)
+    if config is not None:
+        dimensions.append({"Name": "EndpointConfigName", "Value": config})
     latency = {
         "AlarmName": names.latency_alarm,
         "AlarmDescription": "The model that is being released answers slowly.",

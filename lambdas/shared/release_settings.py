@@ -10,6 +10,8 @@ DAY = 24 * 3600
 DEFAULT_INCREMENT = 10
 # UpdateEndpoint's ceilings for its own deployments. Source: TrafficRoutingConfig (Amazon SageMaker API Reference).
 LONGEST_GUARDRAILS_WAIT = 3600
+LONGEST_GUARDRAILS_WAITS = 25200  # of the 28800 seconds that all may take, an hour is left for instances to come up
+MOST_GUARDRAILS_ALARMS = 10 - 3  # a release makes three itself
 LEAST_LINEAR_STEP = 10
 LARGEST_FIRST_STEP = 50
 
@@ -124,11 +126,30 @@ class ReleaseSettings(_Section):
             raise ValueError(
                 f"increment {increment} is none of SageMaker's guardrails: {LEAST_LINEAR_STEP} to {LARGEST_FIRST_STEP}"
             )
-        if steps is not None and (len(steps) > 2 or (steps[0] > LARGEST_FIRST_STEP and len(steps) == 2)):
+        if steps is not None and not _are_guardrails(steps):
             raise ValueError(
-                f"steps {steps} are none of SageMaker's guardrails: one share of up to {LARGEST_FIRST_STEP}, then 100"
+                f"steps {steps} are none of SageMaker's guardrails: one share of up to {LARGEST_FIRST_STEP}, then 100; "
+                f"or even ones of at least {LEAST_LINEAR_STEP}"
+            )
+        waits = self.bake_seconds * len(self.shares())
+        if waits > LONGEST_GUARDRAILS_WAITS:
+            raise ValueError(
+                f"bake_seconds {self.bake_seconds} after each of {len(self.shares())} steps are {waits} seconds; "
+                f"SageMaker's guardrails leave room for {LONGEST_GUARDRAILS_WAITS}"
+            )
+        if len(self.alarms) > MOST_GUARDRAILS_ALARMS:
+            raise ValueError(
+                f"there are {len(self.alarms)} alarms; SageMaker's guardrails take {MOST_GUARDRAILS_ALARMS} beside "
+                "those that the release makes"
             )
         return self
+
+
+def _are_guardrails(steps: list[int]) -> bool:
+    first = steps[0]
+    if len(steps) <= 2:
+        return first <= LARGEST_FIRST_STEP or len(steps) == 1
+    return first >= LEAST_LINEAR_STEP and steps == [*range(first, 100, first), 100]
 
 
 def with_overrides(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Plan(BaseModel):
     minimum_requests: int
     limits: Limits
     alarms: list[str]
+    # What SageMaker is told when it does the watching itself.
+    bake_seconds: int = 0
 
 
 class Instances(BaseModel):

@@ -12,8 +12,11 @@ from switchyard.recipes.section import Section, refuse, repeated
 DAY = 24 * 3600
 # UpdateEndpoint's ceilings for its own deployments. Source: TrafficRoutingConfig (Amazon SageMaker API Reference).
 LONGEST_GUARDRAILS_WAIT = 3600
+LONGEST_GUARDRAILS_WAITS = 25200  # of the 28800 seconds that all may take, an hour is left for instances to come up
+MOST_GUARDRAILS_ALARMS = 10 - 3  # a release makes three itself
 LEAST_LINEAR_STEP = 10
 LARGEST_FIRST_STEP = 50
+DEFAULT_INCREMENT = 10
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 Share = Annotated[int, Field(ge=1, le=100)]
@@ -155,10 +158,32 @@ class Release(Section):
                 at=".increment",
                 fix="change it, or use the strategy canary",
             )
-        if self.steps is not None and (len(self.steps) > 2 or (self.steps[0] > LARGEST_FIRST_STEP and self.steps[1:])):
+        if self.steps is not None and not _are_guardrails(self.steps):
             refuse(
-                f"SageMaker's guardrails take one share of up to {LARGEST_FIRST_STEP}, then 100",
+                f"SageMaker's guardrails take one share of up to {LARGEST_FIRST_STEP}, then 100; or even ones",
                 at=".steps",
                 fix="write for example steps: [10, 100], or an increment, or use the strategy canary",
             )
+        shares = len(self.steps or range(0, 100, self.increment or DEFAULT_INCREMENT))
+        if self.bake_seconds * shares > LONGEST_GUARDRAILS_WAITS:
+            refuse(
+                f"after each of {shares} steps it makes {self.bake_seconds * shares} seconds, and SageMaker's "
+                f"guardrails leave room for {LONGEST_GUARDRAILS_WAITS}",
+                at=".bake_seconds",
+                fix=f"make it {LONGEST_GUARDRAILS_WAITS // shares} or less, or take fewer steps",
+            )
+        if len(self.alarms) > MOST_GUARDRAILS_ALARMS:
+            refuse(
+                f"there are {len(self.alarms)}; SageMaker's guardrails take {MOST_GUARDRAILS_ALARMS} beside those that "
+                "a release makes",
+                at=".alarms",
+                fix="take some out, or use the strategy canary",
+            )
         return self
+
+
+def _are_guardrails(steps: list[int]) -> bool:
+    first = steps[0]
+    if len(steps) <= 2:
+        return first <= LARGEST_FIRST_STEP or len(steps) == 1
+    return first >= LEAST_LINEAR_STEP and steps == [*range(first, 100, first), 100]

@@ -55,6 +55,7 @@ def test_the_whole_state_of_a_release(package: str, prepare: Prepare) -> None:
         "minimum_requests": 7,
         "limits": {"latency_ms": 80, "errors_5xx_percent": 1, "errors_4xx_percent": 5},
         "alarms": [],
+        "bake_seconds": 300,
     }
     assert state["step"]["index"] == 0
 
@@ -118,6 +119,9 @@ def test_what_a_run_handed_over_goes_before_the_recipe(package: str, prepare: Pr
         ({"approval": "manual"}, "release.approval is the recipe's"),
         ({"bake": 5}, "bake is not known"),
         ({"strategy": "shadow"}, "'shadow' is not there yet"),
+        ({"strategy": "guardrails", "steps": [10, 50, 100]}, "one share of up to 50, then 100; or even ones"),
+        ({"strategy": "guardrails", "bake_seconds": 3600}, "after each of 10 steps are 36000 seconds"),
+        ({"strategy": "guardrails", "alarms": [*"abcdefgh"]}, "there are 8 alarms; SageMaker's guardrails take 7"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(

@@ -248,6 +248,20 @@ def an_approval_starts_a_release(stack: Stack) -> bool:
     return is_started()
 
 
+def leaves_releases_to_sagemaker(stack: Stack) -> bool:
+    """SageMaker moves the traffic of a release; when that loses its lease, it is undone and goes on."""
+    group = "switchyard-permitted"
+    newest = stack.site.client("sagemaker").list_model_packages(
+        ModelPackageGroupName=group, SortOrder="Descending", MaxResults=1
+    )
+    models = Models(stack.site, "permitted", newest["ModelPackageSummaryList"][0]["ModelPackageArn"])
+    execution = models.release(models.package(), strategy="guardrails", steps=[100], bake_seconds=240)
+    wait_until(lambda: {"Wait for guardrails", "Take back", "Fail run"} & {*execution.states()})
+    stack.site.client("dynamodb").delete_item(TableName="switchyard-locks", Key={"endpoint": {"S": group}})
+    end = execution.wait()
+    return end["status"] == "SUCCEEDED" and json.loads(end["output"])["status"] == "RELEASED"
+
+
 def answers_requests(stack: Stack) -> bool:
     """The API starts, lists, shows and stops a run."""
     api = f"{stack.site.url}/_aws/execute-api/{stack.site.outputs['RunsApiId']}/v1"
@@ -385,6 +399,7 @@ SHOWN_BY: dict[str | Statement, Callable[[Stack], bool]] = {
     ("ReleaseRole", "DeliverLogs"): is_updated("ReleaseStateMachine"),
     "ReleaseRole": releases,
     "ApprovalRuleRole": an_approval_starts_a_release,
+    ("SageMakerExecutionRole", "SeeAlarms"): leaves_releases_to_sagemaker,
     "RunDiedRuleRole": is_cleaned_up_after_a_stop,
     "RunsApiRole": answers_requests,
     ("StartRunRole", "StartRuns"): an_upload_starts_a_run,
