@@ -150,7 +150,7 @@ class ModelPackages:
         newest = sorted(found, key=lambda summary: summary["CreationTime"], reverse=True)[:limit]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             packages = list(threads.map(lambda summary: self.describe(summary["ModelPackageArn"]), newest))
-        return [package for package in packages if self._is_of_own_recipe(package)]
+        return [package for package in packages if self._is_of_this_project(package)]
 
     def find(self, text: str, *, waiting: bool = True) -> Package:
         """Find a package by what a person calls it.
@@ -226,8 +226,9 @@ class ModelPackages:
 
     def _decide(self, package: Package, approval: str, reason: str | None) -> Package:
         who = self._caller()
-        said = f"{approval} by {who}" if who else approval
-        text = " ".join(f"{said}: {reason}".split()) if reason and reason.strip() else said
+        by_whom = f" by {who}" if who else ""
+        said = " ".join((reason or "").split())
+        text = f"{said}{f' - {who}' if who else ''}" if said else f"{approval}{by_whom}"
         self._client.update_model_package(
             ModelPackageArn=package.arn, ModelApprovalStatus=approval, ApprovalDescription=text[:MAX_REASON]
         )
@@ -253,7 +254,9 @@ class ModelPackages:
         )
 
     def _caller(self) -> str | None:
-        """Name whoever calls, as AWS knows them; None where that may not be asked."""
+        """Name whoever calls, as AWS knows them; None where that says nothing: a local cloud has one caller."""
+        if self._cloud.is_local:
+            return None
         try:
             arn = str(self._cloud.client("sts").get_caller_identity()["Arn"])
         except ClientError as error:
@@ -326,17 +329,17 @@ class ModelPackages:
     def _owned(self, package: Package) -> Package:
         """See that a package is this project's: the names of two projects can begin alike."""
         self._check_group(package.group)
-        if not self._is_of_own_recipe(package):
-            recipe = package.metadata["recipe"]
+        if not self._is_of_this_project(package):
             raise UsageError(
-                f"{package.name} is another project's: a package of recipe {recipe!r} is in the group "
-                f"{self._group_of(recipe)!r} here; name its stack with --stack"
+                f"{package.name} is another project's, whose name begins like {self.project!r}; name its stack with "
+                "--stack"
             )
         return package
 
-    def _is_of_own_recipe(self, package: Package) -> bool:
-        recipe = package.metadata.get("recipe")
-        return recipe is None or package.group == self._group_of(recipe)
+    def _is_of_this_project(self, package: Package) -> bool:
+        """Whether its metadata, where it says something, fits its group."""
+        recipe, project = package.metadata.get("recipe"), package.metadata.get("project", self.project)
+        return project == self.project and recipe in (None, package.group.removeprefix(f"{project}-"))
 
     def _arn(self, group: str, version: int) -> str:
         """Write a package's ARN in the account and region of the stack's machine."""

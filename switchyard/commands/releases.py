@@ -93,7 +93,7 @@ def approve(
     known = releases_of(cloud, found.arn)
     approved = registry.approve(found, reason)
     if not as_json:
-        print_beside(f"approved {approved.name}: {approved.reason}")
+        print_beside(f"approved {approved.name}")
     execution = None if no_follow else await_release(cloud, approved.arn, known=known)
     if execution is not None:
         watch_execution(cloud, execution, as_json)
@@ -122,7 +122,7 @@ def reject(
     if as_json:
         print_json(rejected.document())
     else:
-        print_beside(f"rejected {rejected.name}: {rejected.reason}")
+        print_beside(f"rejected {rejected.name}")
 
 
 def release(

@@ -69,6 +69,27 @@ def test_a_new_execution_appears_by_itself(page: Page, start: Start) -> None:
     expect(row).to_contain_text("Failed")
 
 
+def test_a_model_is_approved_on_its_page_and_its_release_begins(page: Page, site: Site, cloud: Any) -> None:
+    overrides = {"release": {"approval": "manual", "bake_seconds": 0, "minimum_requests": 0}}
+    waiting = site.start("diabetes", "pages-waiting", overrides=overrides)
+    assert waiting.wait()["status"] == "SUCCEEDED"
+    page.goto(f"/models/diabetes?run={quote(waiting.arn)}")
+    package = page.get_by_role("region", name="Model package")
+    expect(package.get_by_text("Pending manual approval")).to_be_visible()
+    package.get_by_role("button", name="Approve").click()
+    page.get_by_label("Reason (optional)").fill("Checked by hand")
+    page.get_by_role("button", name="Approve it").click()
+    expect(package.get_by_text("Approved", exact=True)).to_be_visible()
+    expect(package.get_by_text("Checked by hand")).to_be_visible()
+    expect(package.get_by_role("button")).to_have_count(0)
+    package.get_by_role("list", name="Releases").get_by_role("link").click()
+    expect(node(page, "Prepare release")).to_have_accessible_name(re.compile("succeeded"))
+    expect(page.get_by_role("status").filter(has_text="Succeeded")).to_be_visible(timeout=60_000)
+    page.goto(f"/models/diabetes?run={quote(waiting.arn)}")
+    expect(package.get_by_text("Released", exact=True)).to_be_visible()
+    expect(package.get_by_role("link", name="switchyard-diabetes")).to_be_visible()
+
+
 def test_a_model_is_shown_against_its_gate(page: Page, deployed: str) -> None:
     page.goto("/models/diabetes")
     expect(page.get_by_role("heading", level=1, name="diabetes")).to_be_visible()

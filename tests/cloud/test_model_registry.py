@@ -119,6 +119,7 @@ def test_an_approval_is_kept_and_told_to_eventbridge(cloud: LocalCloud, group: s
     (event,) = wait_until(received)
     assert event["resources"] == [package]
     assert event["detail"]["ModelPackageVersion"] == 1
+    assert (event["detail"]["CertifyForMarketplace"], event["detail"]["ModelPackageStatus"]) == (False, "Completed")
     changed = ["ApprovalDescription", "CustomerMetadataProperties", "ModelApprovalStatus"]
     assert event["detail"]["UpdatedModelPackageFields"] == changed
     client.update_model_package(ModelPackageArn=package, CustomerMetadataProperties={"run": "3"})

@@ -10,6 +10,7 @@ import pytest
 
 from switchyard.project import Project
 from tests.runs.conftest import Site, add_recipe
+from tests.runs.test_redrive import add_fault, clear_faults, redrive
 
 
 def package_of(site: Site, output: dict[str, Any]) -> dict[str, Any]:
@@ -88,3 +89,25 @@ def test_the_champion_is_what_serves_and_not_what_waits_to(site: Site, project: 
 
     assert third["status"] == "REJECTED"
     assert "is not better than the champion's" in third["reasons"][0]
+
+
+def test_a_run_that_failed_on_its_way_to_the_registry_is_registered_once_by_a_redrive(
+    site: Site, project: Project
+) -> None:
+    add_recipe(project, "held-up", release={"approval": "manual"})
+    site.publish(project, "held-up")
+    before = site.made()
+    add_fault(site, "Register candidate", "crash", "held-up-1")
+    execution = site.start("held-up", "held-up-1")
+    assert execution.wait()["status"] == "FAILED"
+    assert site.made() == before
+    clear_faults(site)
+
+    description = redrive(execution)
+
+    output = json.loads(description["output"])
+    assert output["status"] == "PENDING_APPROVAL"
+    assert execution.states().count("Train model") == 1
+    assert site.made() == before
+    listed = site.client("sagemaker").list_model_packages(ModelPackageGroupName="switchyard-held-up")
+    assert [each["ModelPackageArn"] for each in listed["ModelPackageSummaryList"]] == [output["model_package_arn"]]

@@ -8,17 +8,18 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from switchyard.__main__ import main
-from switchyard.aws.client import Cloud
+from switchyard.aws.client import Cloud, connect, connect_local
 from switchyard.aws.registry import ModelPackages, Package
+from switchyard.aws.target import Target
 from switchyard.errors import PackageStatusError, UsageError
+from switchyard.launcher import RunningCloud
 from tests.runs.conftest import Site
 
 Call = Callable[..., tuple[int, str, str]]
-RULE = "switchyard-model-package-approved"
+RULE = "switchyard-approval"
 _numbers = itertools.count(1)
 
 
@@ -54,8 +55,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 
 @pytest.fixture(scope="module")
 def registry(site: Site) -> ModelPackages:
-    session = boto3.session.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-    return ModelPackages(Cloud(session, endpoint_url=site.url, is_switchyard=True))
+    return ModelPackages(connect_local(RunningCloud(site.url, site.pid)))
 
 
 @pytest.fixture
@@ -161,21 +161,57 @@ def test_another_project_whose_name_begins_alike_is_another_project(
     site: Site, registry: ModelPackages, recipe: str
 ) -> None:
     # Of a project `switchyard-two`, in the very account.
-    arn = register(site, f"two-{recipe}", recipe=recipe)
-    with pytest.raises(UsageError, match=f"a package of recipe {recipe!r} is in the group 'switchyard-{recipe}' here"):
-        registry.find(arn)
-    assert arn not in {package.arn for package in registry.all(limit=100)}
+    theirs = [
+        register(site, f"two-{recipe}", recipe=recipe),
+        register(site, f"two-{recipe}", recipe=f"two-{recipe}", project="switchyard-two"),
+    ]
+    for arn in theirs:
+        with pytest.raises(UsageError, match="is another project's, whose name begins like 'switchyard'"):
+            registry.find(arn)
+    assert not set(theirs) & {package.arn for package in registry.all(limit=100)}
 
 
-def test_an_approval_is_kept_with_its_reason_and_who_gave_it(site: Site, call: Call, recipe: str) -> None:
+@pytest.mark.parametrize(
+    ("caller", "reason", "kept"),
+    [
+        (
+            "arn:aws:sts::123456789012:assumed-role/Reviewers/ada@example.com",
+            "fine",
+            "fine - Reviewers/ada@example.com",
+        ),
+        ("arn:aws:iam::123456789012:user/ada", None, "Approved by ada"),
+        ("arn:aws:iam::123456789012:root", " ", "Approved by root"),
+    ],
+)
+def test_on_aws_the_registry_says_who_has_decided(
+    site: Site, recipe: str, monkeypatch: pytest.MonkeyPatch, caller: str, reason: str | None, kept: str
+) -> None:
+    cloud = connect(Target())
+    assert cloud is not None
+    monkeypatch.setattr(Cloud, "is_local", False)
+    monkeypatch.setattr(cloud, "client", lambda service: Caller(caller) if service == "sts" else site.client(service))
+    registry = ModelPackages(cloud)
+    arn = register(site, recipe)
+    registry.approve(registry.find(arn), reason)
+    assert described(site, arn) == ("Approved", kept)
+
+
+class Caller:
+    """STS, as far as it says who calls."""
+
+    def __init__(self, arn: str) -> None:
+        self._arn = arn
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Arn": self._arn}
+
+
+def test_an_approval_is_kept_with_its_reason(site: Site, call: Call, recipe: str) -> None:
     arn = register(site, recipe)
     code, out, err = call("approve", recipe, "--reason", "As good as in March", "--no-follow", "--json")
     assert code == 0, err
     assert json.loads(out)["approval"] == "Approved"
-    status, reason = described(site, arn)
-    assert status == "Approved"
-    assert reason.startswith("Approved by ")
-    assert reason.endswith(": As good as in March")
+    assert described(site, arn) == ("Approved", "As good as in March")
 
 
 def test_an_approval_that_starts_nothing_says_how_to_go_on(
@@ -193,8 +229,7 @@ def test_a_rejection_is_kept_with_its_reason(site: Site, call: Call, recipe: str
     code, _, err = call("reject", f"{recipe}/1", "--reason", "It is\nbiased")
     assert code == 0
     assert f"rejected switchyard-{recipe}/1" in err
-    status, reason = described(site, arn)
-    assert (status, reason.partition(": ")[2]) == ("Rejected", "It is biased")
+    assert described(site, arn) == ("Rejected", "It is biased")
 
 
 @pytest.mark.parametrize("words", [["--reason", " "], []])

@@ -133,7 +133,8 @@ class ModelPackage:
 
     def event(self) -> dict[str, Any]:
         """Return the detail of its state change event; of an update, it names the fields that have other values now."""
-        detail = {key: value for key, value in self.describe().items() if value is not None}
+        described = {"CertifyForMarketplace": False, **self.describe()}
+        detail = {key: value for key, value in described.items() if value is not None}
         return {**detail, "UpdatedModelPackageFields": self._updated} if self._updated else detail
 
 
