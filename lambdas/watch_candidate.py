@@ -73,14 +73,15 @@ def watch_candidate(release: Event) -> Step:
     where = f"With {step.share} % of the traffic"
     if reasons := [*_raised(names, plan), *_exceeded(seen, plan)]:
         raise CandidateUnfit(f"{where}: {'; '.join(reasons)}.")
-    requests = seen.requests - step.samples_sent
+    # CloudWatch may not have counted the samples yet.
+    requests = max(seen.requests - step.samples_sent, 0)
     wanted = plan.minimum_requests if release.before.exists else 0  # nobody asks an endpoint that was not there
     logger.info("Looked at the candidate", share=step.share, look=step.looks, requests=requests)
     if step.looks >= plan.looks_to_bake and requests >= wanted:
         return _next(step, plan, seen, requests)
     if step.looks >= plan.looks_at_most:
         raise CandidateUnfit(
-            f"{where}: the candidate has answered {max(requests, 0)} of the {wanted} requests that the step asks for, "
+            f"{where}: the candidate has answered {requests} of the {wanted} requests that the step asks for, "
             f"and patience_seconds are over."
         )
     return step

@@ -174,12 +174,15 @@ def test_functions_trace_without_a_daemon_to_trace_to() -> None:
 import sys; sys.path.insert(0, "lambdas")
 from types import SimpleNamespace
 from moto import mock_aws
-import look_up_endpoint
+import wait_for_endpoint
 context = SimpleNamespace(
     function_name="f", memory_limit_in_mb=1, invoked_function_arn="a", aws_request_id="r"
 )
 with mock_aws():
-    print(look_up_endpoint.handler({"execution": "e", "endpoint": "none"}, context)["exists"])
+    try:
+        wait_for_endpoint.handler({"execution": "e", "endpoint": "none", "endpoint_config": "c"}, context)
+    except Exception as error:
+        print(error)
 """
     environment = {
         "LAMBDA_TASK_ROOT": "/var/task",
@@ -192,4 +195,4 @@ with mock_aws():
         "POWERTOOLS_SERVICE_NAME": "switchyard",
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "False", done.stderr
+    assert "Endpoint 'none' is gone" in done.stdout, done.stderr
