@@ -17,7 +17,6 @@ from switchyard.executions.faults import FaultSpec, add_faults, check_faults_all
 from switchyard.executions.following import SavedRun, check_same_input, follow, start_execution
 from switchyard.executions.history import ExecutionTree, HistoryBuilder, Status, build_tree
 from switchyard.executions.names import check_name, new_name
-from switchyard.executions.releases import await_release
 from switchyard.executions.result import APPROVED, RunResult, result_of
 from switchyard.executions.runs import SavedExecution, saved_execution
 from switchyard.project import Project
@@ -138,6 +137,8 @@ def run_recipe(
 
 def _follow_release(opened: _Opened, result: RunResult, progress: Progress) -> RunResult | None:
     """Show the release that an approved model's registration has started; None when none has, or nobody looks on."""
+    from switchyard.executions.releases import await_release
+
     package = str(result.output["model_package_arn"])
     with progress.step("Wait for the release to begin"):
         execution = await_release(opened.cloud, package, known=[])
