@@ -3,6 +3,7 @@
 # make test-page   passes the tests of the console's page, and sees that its build is up to date (needs Node)
 # make test-image  passes the training code's tests on the versions of SageMaker's image
 # make lint    everything that CI checks beside the tests
+# make releases  tries every kind of release under load, with candidates that are no good, and counts each request
 # make bench   measures it against plain scripts: a run, jobs, endpoints, batch transform; and how fast the console is
 # make console builds the console's page anew (after a change in web/ or switchyard/console/schema.py; needs Node)
 # make screenshots takes docs/images anew (needs Chromium)
@@ -29,7 +30,7 @@ PIP := pip==26.3
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-image lint format bench docs render author schema console screenshots cdk test-page environments clean
+.PHONY: help run up test test-image lint format bench releases docs render author schema console screenshots cdk test-page environments clean
 
 help:
 	@sed -n 's/^# make/  make/p' Makefile
@@ -51,6 +52,9 @@ test-page: console
 	npm --prefix web run --silent test
 	@git diff --exit-code --stat -- switchyard/console/static web/src/api/types.ts || \
 		{ echo "The console's build is not what is committed: run make console and commit what it changes."; exit 1; }
+
+releases: .venv/.ready-dev
+	@$(BIN)/python -m benchmarks.releases $(ARGS)
 
 bench: .venv/.ready-dev
 	@$(BIN)/python -m benchmarks $(ARGS)
