@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
 # What a package's metadata says under `release` when it serves, or has served.
 RELEASED = frozenset({"deployed", "released"})
+TAKEN_BACK = "rolled-back"
 # UpdateModelPackage's documentation, "ApprovalDescription".
 MAX_REASON = 1024
 _ARN = re.compile(r"arn:[^:]+:sagemaker:[^:]*:\d{12}:model-package/(?P<group>[^/]+)/(?P<version>\d+)")
@@ -199,12 +200,15 @@ class ModelPackages:
     def approve(self, package: Package, reason: str | None = None) -> Package:
         """Approve a package that waits for it: an event tells of it, and the event's rule starts the release.
 
+        One that a release has taken back can be approved again: whoever knows why it was may want another try.
+
         Raises
         ------
         PackageStatusError
             When it does not wait: it is approved already, serves already, or was rejected.
         """
-        self._check_waiting(package, "approved")
+        if not (package.approval == REJECTED and package.release == TAKEN_BACK):
+            self._check_waiting(package, "approved")
         if package.release in RELEASED:
             raise PackageStatusError(f"{package.name} {_served(package)}: there is nothing to approve")
         return self._decide(package, APPROVED, reason)

@@ -194,4 +194,4 @@ def _print_packages(found: list[Package]) -> None:
 
 def _why(package: Package) -> str:
     """Say why a package never came into service, or left it."""
-    return package.metadata.get("release_reason") or (package.reason if package.approval == "Rejected" else "")
+    return package.reason if package.approval == "Rejected" else package.metadata.get("release_reason", "")

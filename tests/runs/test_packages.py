@@ -261,7 +261,8 @@ Decide = Callable[[ModelPackages, Package], Any]
             "is being released",
         ),
         ("Approved", {}, "is approved already; release it: switchyard release switchyard-", "is approved already"),
-        ("Rejected", {"release": "rolled-back"}, "was rejected: train a new one", "was rejected: there is nothing"),
+        ("Rejected", {"release": "requested"}, "was rejected: train a new one", "was rejected: there is nothing"),
+        ("Rejected", {"release": "rolled-back"}, None, "was rejected: there is nothing"),
         ("PendingManualApproval", {"release": "released"}, "is released already: there is nothing to approve", None),
     ],
 )
@@ -271,7 +272,7 @@ def test_what_is_decided_stays_decided(
     recipe: str,
     approval: str,
     metadata: dict[str, str],
-    said_to_approval: str,
+    said_to_approval: str | None,
     said_to_rejection: str | None,
 ) -> None:
     arn = register(site, recipe, approval, **metadata)
@@ -286,6 +287,11 @@ def test_what_is_decided_stays_decided(
                 decide(registry, package)
             assert said in str(caught.value)
     assert described(site, arn) == (approval, "")
+
+
+def test_what_a_release_has_taken_back_can_be_approved_again(site: Site, registry: ModelPackages, recipe: str) -> None:
+    package = registry.find(register(site, recipe, "Rejected", release="rolled-back"))
+    assert registry.approve(package, "There was too little traffic").approval == "Approved"
 
 
 @pytest.mark.parametrize(
