@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from benchmarks.releases.candidates import Registry
 from benchmarks.releases.scenarios import ALARM, Scenario
 from benchmarks.releases.stage import Stage
 
-SHIFT, BAKE = "Shift traffic", "Bake"
+BAKE, GUARDRAILS = "Bake", "guardrails"
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def try_release(stage: Stage, registry: Registry, scenario: Scenario, rate: floa
     stage.set_alarm("OK")
     with stage.load(rate) as end_load:
         execution = stage.start(package, release)
-        trigger = _Trigger(stage, execution, scenario.breach_at)
+        trigger = _Trigger(stage, execution, scenario)
         ended = stage.wait(execution, trigger.look)
         load = end_load()
     output = json.loads(ended.get("output") or "{}")
@@ -74,7 +76,7 @@ def try_release(stage: Stage, registry: Registry, scenario: Scenario, rate: floa
         output.get("reasons") or [ended.get("cause", "")],
         described.get("ApprovalDescription", ""),
         (ended["stopDate"] - ended["startDate"]).total_seconds(),
-        bake_seconds(stage.events(execution)),
+        bake_seconds(stage.events(execution)) or trigger.baked_seconds,
     )
 
 
@@ -93,20 +95,39 @@ def bake_seconds(events: list[dict[str, Any]]) -> float:
 class _Trigger:
     """Lets the alarm go off in the bake that it is for."""
 
-    def __init__(self, stage: Stage, execution: str, bake: int | None) -> None:
+    def __init__(self, stage: Stage, execution: str, scenario: Scenario) -> None:
         self._stage = stage
         self._execution = execution
-        self._bake = bake
+        self._bake = scenario.breach_at
+        self._now = self._bake_of_sagemaker if scenario.strategy == GUARDRAILS else self._bake_of_ours
+        self._bakes: set[datetime] = set()
+        self._looked = time.perf_counter()
+        self.baked_seconds = 0.0
 
     def look(self) -> None:
         """Look how far the release is."""
-        if self._bake is None:
+        since, self._looked = self._looked, time.perf_counter()
+        bake = self._now()
+        if bake is None:
             return
-        shifts, in_bake = 0, False
-        for event in self._stage.events(self._execution):
-            name = (event.get("stateEnteredEventDetails") or {}).get("name")
-            shifts += name == SHIFT
-            in_bake = name == BAKE if name else in_bake
-        if shifts >= self._bake and in_bake:
+        self.baked_seconds += self._looked - since
+        if bake == self._bake:
             self._stage.set_alarm("ALARM")
             self._bake = None
+
+    def _bake_of_ours(self) -> int | None:
+        """Return which bake the machine is in now, counted from 1."""
+        for event in reversed(self._stage.events(self._execution)):
+            if entered := event.get("stateEnteredEventDetails"):
+                return len(json.loads(entered["input"])["step"]["done"]) + 1 if entered["name"] == BAKE else None
+        return None
+
+    def _bake_of_sagemaker(self) -> int | None:
+        """Return the same of a deployment that SageMaker carries out."""
+        pending = self._stage.client("sagemaker").describe_endpoint(EndpointName=self._stage.endpoint)
+        for variant in pending.get("PendingDeploymentSummary", {}).get("ProductionVariants", []):
+            for status in variant.get("VariantStatus", []):
+                if status["Status"] == "Baking":
+                    self._bakes.add(status["StartTime"])
+                    return len(self._bakes)
+        return None

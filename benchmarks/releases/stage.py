@@ -108,7 +108,7 @@ class Stage:
             TreatMissingData="ignore",  # it is where it was put
         )
         # An approval would start a release with the recipe's own settings.
-        #         self.client("events").disable_rule(Name=self._resource("ModelPackageApprovedRule"))
+        self.client("events").disable_rule(Name=self._resource("ApprovalRule"))
         source = self._project.training_code / find_recipe(RECIPE, self._project.root).code_folder
         s3 = self.client("s3")
         return Registry(self.client("sagemaker"), s3, package, self.outputs["ArtifactBucketName"], source)
