@@ -70,7 +70,7 @@ def deploy_candidate(release: Event) -> Result:
         When it is gone.
     """
     names, before = release.names, release.before
-    renew(names.endpoint, release.execution, release.release.look_seconds)
+    renew(names.lease, release.execution, release.release.look_seconds)
     beside = release.place == "beside" and before.exists
     config = names.shared_config if beside else names.final_config
     if release.place != "alone":
@@ -78,7 +78,7 @@ def deploy_candidate(release: Event) -> Result:
         _create_alarms(release)
     _create_config(release, config, _variants(release, beside=beside))
     # A release that was stopped meanwhile has been undone: this call, still on its way, must not bring it back.
-    renew(names.endpoint, release.execution, release.release.look_seconds)
+    renew(names.lease, release.execution, release.release.look_seconds)
     guarded = release.place == "guarded"
     _bring(release, config, {"DeploymentConfig": deployment_config(names, release.release)} if guarded else {})
     return {"endpoint_config": config}

@@ -9,6 +9,7 @@ from shared.aws import client
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy, EndpointFailed, InvalidRelease
 from shared.leases import acquire, give_up
+from shared.live_name import live_endpoint, look_at_earlier, own_endpoint
 from shared.observability import logger
 from shared.registry import RELEASE, RELEASED, ReleaseStatus, describe_package, note_release
 from shared.release_state import Before, Names, Plan, Variant
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # A variant that has none before it is called so, as in train-and-deploy: the template's alarms watch it.
 USUAL_VARIANT = "AllTraffic"
+# The strategy that leaves the live endpoint as it is, and sends clients to another.
+SWITCHING = "blue-green-endpoints"
 # What rules out a second variant beside the one that serves (CreateEndpointConfig's documentation; "Serverless
 # inference", "Shadow variants" in the Amazon SageMaker Developer Guide).
 _ALONE = {
@@ -39,11 +42,13 @@ class Event(TaskEvent):
 
 
 class Result(BaseModel):
-    """Whether there is anything to release, and the endpoint before it."""
+    """Whether there is anything to release, which endpoint it works on, what serves before it, and if that stays."""
 
     is_needed: bool
     reason: str
+    endpoint: str
     before: Before
+    leaves_endpoint: bool
 
 
 @task
@@ -64,25 +69,26 @@ def lock_endpoint(release: Event) -> Result:
     EndpointFailed
         When it can only be deleted.
     InvalidRelease
-        When it cannot have a second variant.
+        When it cannot have a second variant, or no second endpoint like it.
     """
     names = release.names
-    acquire(names.endpoint, release.execution, release.release.look_seconds)
+    acquire(names.lease, release.execution, release.release.look_seconds)
     try:
         # Another release may have had its way while this one waited.
         reason = _why_not(release.model_package_arn)
-        before = _look(names, release.release.strategy)
+        endpoint, before = _look(names, release.release.strategy, release.execution)
     except (EndpointFailed, InvalidRelease):
-        give_up(names.endpoint, release.execution)
+        give_up(names.lease, release.execution)
         raise
     if reason:
-        give_up(names.endpoint, release.execution)
+        give_up(names.lease, release.execution)
         logger.info("There is nothing to release", reason=reason)
-        return Result(is_needed=False, reason=reason, before=before)
+        return Result(is_needed=False, reason=reason, endpoint=endpoint, before=before, leaves_endpoint=False)
     note_release(
         release.model_package_arn, ReleaseStatus.RELEASING, release_execution=release.execution, release_reason=""
     )
-    return Result(is_needed=True, reason="", before=before)
+    leaves = before.switch is not None and before.switch.old_endpoint is not None
+    return Result(is_needed=True, reason="", endpoint=endpoint, before=before, leaves_endpoint=leaves)
 
 
 def _why_not(arn: str) -> str:
@@ -97,8 +103,16 @@ def _why_not(arn: str) -> str:
     return "" if status == "Approved" else f"It is {status} by now."
 
 
-def _look(names: Names, strategy: str) -> Before:
-    name = names.endpoint
+def _look(names: Names, strategy: str, execution: str) -> tuple[str, Before]:
+    # The releases that this one has waited for may have sent clients to another endpoint.
+    live = live_endpoint(names.parameter)
+    usual = names.model_package_group
+    if strategy == SWITCHING:
+        return own_endpoint(usual, execution), look_at_earlier(live or usual, live, USUAL_VARIANT)
+    return live or usual, _look_at(live or usual, strategy, names.candidate_variant)
+
+
+def _look_at(name: str, strategy: str, candidate_variant: str) -> Before:
     endpoint = describe_endpoint(name)
     if endpoint is None:
         return Before(exists=False, watched_variant=USUAL_VARIANT, final_variant=USUAL_VARIANT)
@@ -127,6 +141,6 @@ def _look(names: Names, strategy: str) -> Before:
         exists=True,
         endpoint_config=endpoint.config,
         variants=variants,
-        watched_variant=names.candidate_variant,
+        watched_variant=candidate_variant,
         final_variant=variants[0].name if len(variants) == 1 else USUAL_VARIANT,
     )

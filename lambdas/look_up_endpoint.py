@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy, EndpointFailed
 from shared.leases import holder_of
+from shared.live_name import live_endpoint
 from shared.tasks import TaskEvent, task
 
 if TYPE_CHECKING:
@@ -14,27 +15,30 @@ if TYPE_CHECKING:
 
 
 class Event(TaskEvent):
-    """The payload: the endpoint's name."""
+    """The payload: the recipe's usual endpoint, and the parameter that may send clients to another."""
 
     endpoint: str
+    parameter: str
 
 
 class Result(TypedDict):
-    """What serves now; all but ``exists`` is None when nothing does."""
+    """What clients are sent to, and what it serves now; `status` and the configuration are None when nothing does."""
 
     exists: bool
     status: str | None
     endpoint_config_name: str | None
+    endpoint_name: str
 
 
 @task
 def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Look up endpoint``."""
-    return look_up_endpoint(Event.model_validate(event).endpoint)
+    given = Event.model_validate(event)
+    return look_up_endpoint(given.endpoint, given.parameter)
 
 
-def look_up_endpoint(name: str) -> Result:
-    """Say whether an endpoint exists, and which configuration it serves.
+def look_up_endpoint(usual: str, parameter: str) -> Result:
+    """Say which endpoint clients are sent to, whether it exists, and which configuration it serves.
 
     Raises
     ------
@@ -43,12 +47,14 @@ def look_up_endpoint(name: str) -> Result:
     EndpointFailed
         When it can only be deleted (DescribeEndpoint's documentation, "EndpointStatus").
     """
-    holder = holder_of(name)
+    # Releases hold the usual endpoint, whichever they work on.
+    holder = holder_of(usual)
     if holder is not None:
-        raise EndpointBusy(f"Execution {holder!r} releases a model to endpoint {name!r}; this run waits for its turn.")
+        raise EndpointBusy(f"Execution {holder!r} releases a model to endpoint {usual!r}; this run waits for its turn.")
+    name = live_endpoint(parameter) or usual
     endpoint = describe_endpoint(name)
     if endpoint is None:
-        return {"exists": False, "status": None, "endpoint_config_name": None}
+        return {"exists": False, "status": None, "endpoint_config_name": None, "endpoint_name": name}
     if endpoint.in_transition:
         raise EndpointBusy(f"Endpoint {name!r} is {endpoint.status}; this run waits for its turn.")
     if endpoint.status != "InService":
@@ -56,4 +62,9 @@ def look_up_endpoint(name: str) -> Result:
             f"Endpoint {name!r} is {endpoint.status}: {endpoint.why}. SageMaker cannot update it: delete the "
             "endpoint, then start the run again."
         )
-    return {"exists": True, "status": endpoint.status, "endpoint_config_name": endpoint.config}
+    return {
+        "exists": True,
+        "status": endpoint.status,
+        "endpoint_config_name": endpoint.config,
+        "endpoint_name": name,
+    }

@@ -7,9 +7,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.aws import ClientError, client, error_code, is_missing
+from shared.aws import ClientError, client, error_code
 from shared.errors import InvalidRelease, InvalidRun
 from shared.handover import read_handover
+from shared.live_name import live_endpoint
 from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger
 from shared.recipes import load_recipe
@@ -32,7 +33,7 @@ MOST_LOOKS = 1000
 MAX_STATE_BYTES = 100_000
 # The longest row of test data that stands in for samples.
 MAX_ROW = 20_000
-SUPPORTED = ("all-at-once", "canary", "blue-green", "guardrails")
+SUPPORTED = ("all-at-once", "canary", "blue-green", "blue-green-endpoints", "guardrails")
 # Those whose traffic goes up in the recipe's own steps.
 STEPWISE = ("canary", "guardrails")
 
@@ -130,6 +131,7 @@ def plan(how: ReleaseSettings) -> Plan:
         limits=Limits(**how.limits.model_dump()),
         alarms=how.alarms,
         bake_seconds=how.bake_seconds,
+        grace_seconds=how.grace_seconds,
     )
 
 
@@ -142,7 +144,7 @@ def derive_names(recipe: str, execution: str, project: str) -> Names:
     parameter = f"/{project}/{recipe}/endpoint"
     stem = sagemaker_name(f"{project}-release-{execution}", MAX_LENGTH - len("-shared"))
     return Names(
-        endpoint=_live_endpoint(parameter) or usual,
+        endpoint=live_endpoint(parameter) or usual,
         parameter=parameter,
         model_package_group=usual,
         model=stem,
@@ -243,15 +245,6 @@ def _check_alarms(names: list[str]) -> None:
             f"The alarm {', '.join(map(repr, raised))} of release.alarms is in ALARM already: it would take the "
             "release back at once."
         )
-
-
-def _live_endpoint(parameter: str) -> str | None:
-    try:
-        return str(client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"])
-    except ClientError as error:
-        if error_code(error) == "ParameterNotFound" or is_missing(error):
-            return None
-        raise
 
 
 def _samples(how: ReleaseSettings, test_data_uri: str | None) -> list[Sample]:

@@ -48,7 +48,7 @@ def record_release(release: Event) -> Result:
         When the endpoint is not this release's any more.
     """
     names = release.names
-    renew(names.endpoint, release.execution, release.release.look_seconds)
+    renew(names.lease, release.execution, release.release.look_seconds)
     released_at = datetime.now(tz=UTC).isoformat(timespec="seconds")
     client("ssm").put_parameter(Name=names.parameter, Value=names.endpoint, Type="String", Overwrite=True)
     note_release(
@@ -61,6 +61,6 @@ def record_release(release: Event) -> Result:
     )
     delete_alarms(names.alarms)
     delete_config(names.shared_config)
-    give_up(names.endpoint, release.execution)
+    give_up(names.lease, release.execution)
     logger.info("Released", endpoint=names.endpoint)
     return {"released_at": released_at}

@@ -9,6 +9,7 @@ from shared.aws import ClientError, is_refused
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy
 from shared.leases import renew
+from shared.live_name import switch_name
 from shared.observability import logger
 from shared.release_alarms import figures
 from shared.release_state import Before, Names, Plan, Step
@@ -40,19 +41,23 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def shift_traffic(release: Event) -> Step:
-    """Set the weights of a step, and count what the candidate has done before it.
+    """Set the weights of a step, or the name that clients resolve; and count what the candidate has done before it.
 
     Raises
     ------
     EndpointBusy
         While the endpoint is being changed.
+    EndpointTakenOver
+        When somebody else has sent clients elsewhere.
     LeaseLost
         When it is not this release's any more.
     """
     names, before, step = release.names, release.before, release.step
-    renew(names.endpoint, release.execution, release.release.look_seconds)
+    renew(names.lease, release.execution, release.release.look_seconds)
     share = release.release.shares[step.index]
-    if before.exists:
+    if before.switch is not None:
+        switch_name(names, before.switch)
+    elif before.exists:
         _shift(names, weights_at(before, names, share))
     logger.info("Shifts traffic", share=share)
     return Step(

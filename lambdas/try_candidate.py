@@ -54,7 +54,7 @@ def try_candidate(release: Event) -> Result:
     LeaseLost
         When the endpoint is not this release's any more.
     """
-    renew(release.names.endpoint, release.execution, release.release.look_seconds)
+    renew(release.names.lease, release.execution, release.release.look_seconds)
     for number, sample in enumerate(release.samples, 1):
         why = check_answer(_ask(release, sample, number), sample)
         if why:

@@ -17,6 +17,7 @@ from shared.endpoints import Endpoint, describe_endpoint
 from shared.errors import EndpointNotReady, RollBackFailed
 from shared.guardrails import call_off
 from shared.leases import give_up
+from shared.live_name import switch_back
 from shared.observability import logger
 from shared.registry import ReleaseStatus, note_release
 from shared.release_state import Before, Names
@@ -50,6 +51,7 @@ class Event(StateEvent):
     lock: Lock | None = None
     unfit: TaskError | None = None
     error: TaskError | None = None
+    recorded: dict[str, Any] | None = None  # what `Record release` left
 
 
 class Result(TypedDict):
@@ -84,6 +86,9 @@ def undo_release(release: Event) -> Result:
     names, lock = release.names, release.lock
     if names is None:
         return result
+    if release.recorded is not None:
+        logger.info("The release was over: what it has brought stays")
+        return result
     # Before it has the endpoint a release has made nothing.
     if lock is not None and lock.is_needed:
         result["deleted"] = _undo(
@@ -91,12 +96,15 @@ def undo_release(release: Event) -> Result:
         )
         if release.model_package_arn is not None:
             _note(release.model_package_arn, release, reason)
-    give_up(names.endpoint, release.execution)
+    give_up(names.lease, release.execution)
     logger.info("Undone", **result)
     return result
 
 
 def _undo(names: Names, before: Before, known: list[str]) -> list[str]:
+    if before.switch is not None and switch_back(names, before.switch):
+        # The Retry's pause is for clients that have resolved the name a moment ago.
+        raise EndpointNotReady(f"Clients are sent back; endpoint {names.endpoint!r} is deleted after that.")
     endpoint = describe_endpoint(names.endpoint)
     deleted: list[str] = []
     if endpoint is not None:

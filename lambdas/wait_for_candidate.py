@@ -56,7 +56,7 @@ def wait_for_candidate(release: Event) -> Result:
         When it is not this release's any more.
     """
     names, before = release.names, release.before
-    renew(names.endpoint, release.execution, release.release.look_seconds)
+    renew(names.lease, release.execution, release.release.look_seconds)
     endpoint = describe_endpoint(names.endpoint)
     if endpoint is None:
         raise EndpointFailed(f"Endpoint {names.endpoint!r} is gone: somebody deleted it in mid-release.")

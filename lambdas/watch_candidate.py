@@ -9,6 +9,7 @@ from shared.aws import client
 from shared.endpoints import describe_endpoint
 from shared.errors import CandidateUnfit, EndpointFailed, EndpointTakenOver
 from shared.leases import renew
+from shared.live_name import check_name
 from shared.observability import logger
 from shared.release_alarms import figures
 from shared.release_state import Before, Figures, Names, Plan, Step, StepReport
@@ -64,8 +65,10 @@ def watch_candidate(release: Event) -> Step:
         When it is not this release's any more.
     """
     names, plan, step = release.names, release.release, release.step
-    renew(names.endpoint, release.execution, plan.look_seconds)
+    renew(names.lease, release.execution, plan.look_seconds)
     _check_endpoint(names, release.before)
+    if release.before.switch is not None:
+        check_name(names, names.endpoint)
     step = step.model_copy(
         update={"looks": step.looks + 1, "samples_sent": step.samples_sent + release.samples_sent, "verdict": LOOK}
     )
@@ -75,7 +78,7 @@ def watch_candidate(release: Event) -> Step:
         raise CandidateUnfit(f"{where}: {'; '.join(reasons)}.")
     # CloudWatch may not have counted the samples yet.
     requests = max(seen.requests - step.samples_sent, 0)
-    wanted = plan.minimum_requests if release.before.exists else 0  # nobody asks an endpoint that was not there
+    wanted = plan.minimum_requests if release.before.is_asked else 0
     logger.info("Looked at the candidate", share=step.share, look=step.looks, requests=requests)
     if step.looks >= plan.looks_to_bake and requests >= wanted:
         return _next(step, plan, seen, requests)

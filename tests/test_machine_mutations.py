@@ -240,6 +240,7 @@ UNKNOWN_INPUT = "read from the machine's own input, of which nothing is known"
 NOT_AWAITED = "a job may be left to run by itself, and no state reads what it gives"
 WHOLE = "a function reads it out of the machine's whole state, as far as that was filled"
 WRITTEN = {
+    ("Use endpoint", "ResultPath"): "the endpoint that was known before is there already, and would be read",
     ("Shift traffic", "ResultPath"): "the step that Prepare release gave is there already, and would be read",
     ("Watch candidate", "ResultPath"): "the step that Shift traffic gave is there already, and would be read",
     ("Serve candidate alone", "ResultPath"): "what Deploy candidate gave is there already, and would be read",

@@ -1,6 +1,6 @@
 """Release: bring a registered model to the live endpoint, step by step, and back when it is no good.
 
-    Prepare release -> Lock endpoint -> Anything to release?
+    Prepare release -> Lock endpoint -> Use endpoint -> Anything to release?
       no  -> Summarize nothing -> Nothing to release
       yes -> Which strategy?
       guardrails -> Deploy with guardrails -> Wait for guardrails -> Try endpoint -> ...
@@ -9,14 +9,17 @@
                   another look  -> Bake
                   the next step -> Shift traffic
              -> Serve candidate alone -> Wait for endpoint -> Try endpoint
-             -> Record release -> Notify release -> Summarize release -> Released
+             -> Record release -> Notify release -> Does an earlier endpoint stay?
+                  no  -> Summarize release -> Released
+                  yes -> Grace -> Count requests -> Last minute -> Retire endpoint -> Summarize switch -> Released
     unfit       -> Take back -> Notify of taking back -> Summarize taking back -> Taken back
     any failure -> Undo release -> Notify failure -> Note redrives -> Fail run
       redriven, or undone by the clean-up -> Clear the way -> Lock endpoint -> ... -> the step that it was in
 
 Every strategy is a list of shares of the traffic that the candidate is to have, one a step: a canary has many, the
 others have one, all of it. The candidate is a second variant beside those that serve, until it has had all of the
-traffic for as long as a step takes; then it is the only one.
+traffic for as long as a step takes; then it is the only one. With blue-green-endpoints it has an endpoint of its own,
+and all of the traffic by the name that clients resolve; the earlier endpoint stays until nobody asks it any more.
 
 Where a release is stands in `$.step`. What it has made may be gone when it is redriven, whatever state that enters: so
 each function first renews the lease, and one that does not hold it any more has its work made again.
@@ -36,6 +39,8 @@ STATE = JsonPath("$")
 STARTED = JsonPath("$$.Execution.StartTime")
 # Longer than all steps of a release may take, and than it may have to wait for others before that.
 MACHINE_SECONDS = 60 * 24 * 3600
+# CloudWatch has a request by then.
+LAST_LOOK_SECONDS = 60
 STEP_FIELDS = ("index", "share", "looks", "samples_sent", "base", "verdict", "done")
 
 
@@ -50,6 +55,8 @@ def definition() -> dict[str, Any]:
     failure, where_to_go_on = fail()
     prepare = prepare_release(catch_all(Chain([keep_error_and_input(), failure])))
     lock = lock_endpoint(catch_all(failure, "$.error"))
+    # Another one than before, if clients were sent elsewhere while this release waited.
+    use = Pass("Use endpoint", input_path="$.lock.endpoint", result_path="$.names.endpoint")
     # What stayed would be in the way, above all what the endpoint serves: it would be taken for what served before.
     way = undo("Clear the way", "FAILED", catch_all(failure, "$.error"))
     way.next(lock)
@@ -58,7 +65,7 @@ def definition() -> dict[str, Any]:
     on_failure = [Catch(error_equals=["LeaseLost"], next_step=way, result_path="$.lost"), catch_all(failure, "$.error")]
     on_unfit = [Catch(error_equals=["CandidateUnfit"], next_step=unfit, result_path="$.unfit"), *on_failure]
     anything = Choice("Anything to release?")
-    Chain([prepare, lock, anything])
+    Chain([prepare, lock, use, anything])
     anything.add_choice(ChoiceRule.BooleanEquals("$.lock.is_needed", True), which_strategy(on_failure, on_unfit))
     anything.default_choice(end_with_nothing())
     where_to_go_on.add_choice(ChoiceRule.IsPresent("$.names", True), way)
@@ -96,7 +103,7 @@ def lock_endpoint(on_failure: Catch) -> LambdaStep:
                 "release": JsonPath("$.release"),
             },
         ),
-        result_selector=payload("is_needed", "reason", "before"),
+        result_selector=payload("is_needed", "reason", "endpoint", "before", "leaves_endpoint"),
         result_path="$.lock",
         timeout_seconds=30 + FUNCTION_START_SECONDS,
         retry=[retries.ENDPOINT_LOCKED, retries.ENDPOINT_BUSY, retries.FUNCTION_FAULTS],
@@ -137,8 +144,7 @@ def end_well(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
         [
             try_candidate("Try endpoint", None, on_unfit, result_path=None),
             record_release(on_failure),
-            *report("release", "RELEASED", JsonPath("States.Array()")),
-            Succeed("Released"),
+            end_released(),
         ]
     )
 
@@ -322,7 +328,54 @@ def record_release(on_failure: list[Catch]) -> LambdaStep:
         timeout_seconds=60 + FUNCTION_START_SECONDS,
         retry=retries.FUNCTION_FAULTS,
         catch=on_failure,
-        result_path=None,
+        # What has this in its state is over, and stays if the execution is stopped later on.
+        result_selector=payload("released_at"),
+        result_path="$.recorded",
+    )
+
+
+def end_released() -> Chain:
+    """Tell people, and delete the endpoint that clients asked before, if there is one, once nobody asks it."""
+    released = Succeed("Released")
+    no_reasons = JsonPath("States.Array()")
+    stays = Choice("Does an earlier endpoint stay?")
+    tell = notify("release", "RELEASED", catch_all(stays, "$.notification_error"))
+    switched = summarize("switch", "RELEASED", no_reasons, old_endpoint=JsonPath("$.retired"))
+    # The release is done, and is not undone for this; the output tells.
+    on_failure = catch_all(switched, "$.retired")
+    retire = Chain(
+        [
+            Wait("Grace", seconds_path="$.release.grace_seconds"),
+            retire_endpoint("Count requests", None, on_failure, "$.counted"),
+            Wait("Last minute", seconds=LAST_LOOK_SECONDS),
+            retire_endpoint("Retire endpoint", JsonPath("$.counted.requests"), on_failure, "$.retired"),
+            switched,
+            released,
+        ]
+    )
+    stays.add_choice(ChoiceRule.BooleanEquals("$.lock.leaves_endpoint", True), retire)
+    stays.default_choice(Chain([summarize("release", "RELEASED", no_reasons), released]))
+    return Chain([tell, stays])
+
+
+def retire_endpoint(state: str, requests_before: JsonPath | None, on_failure: Catch, result_path: str) -> LambdaStep:
+    """Look at what clients asked before; delete it, if its requests are no more than they were."""
+    return LambdaStep(
+        state,
+        parameters=invoke(
+            "RetireEndpoint",
+            {
+                "names": JsonPath("$.names"),
+                "before": JsonPath("$.lock.before"),
+                "started": STARTED,
+                "requests_before": requests_before,
+            },
+        ),
+        result_selector=payload("endpoint_name", "requests", "deleted", "why_kept"),
+        result_path=result_path,
+        timeout_seconds=60 + FUNCTION_START_SECONDS,
+        retry=[retries.ENDPOINT_NOT_READY, retries.FUNCTION_FAULTS],
+        catch=on_failure,
     )
 
 
@@ -363,7 +416,7 @@ def report(outcome: str, status: str, reasons: JsonPath) -> list[Task | Pass]:
     return [notify(outcome, status, catch_all(summary, "$.notification_error")), summary]
 
 
-def summarize(outcome: str, status: str, reasons: JsonPath) -> Pass:
+def summarize(outcome: str, status: str, reasons: JsonPath, **more: JsonPath) -> Pass:
     """Leave the release's output."""
     return Pass(
         f"Summarize {outcome}",
@@ -376,6 +429,7 @@ def summarize(outcome: str, status: str, reasons: JsonPath) -> Pass:
             "endpoint_name": JsonPath("$.names.endpoint"),
             "steps": JsonPath("$.step.done"),
             "reasons": reasons,
+            **more,
         },
     )
 

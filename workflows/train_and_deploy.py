@@ -2,7 +2,7 @@
 
     Prepare run -> Is the data split? -> Split data -> Train model -> Check metrics -> Good enough?
       no  -> Record rejection -> Notify rejection -> Summarize rejection -> Rejected
-      yes -> Serve it now? -> Look up endpoint -> Create model -> Use model
+      yes -> Serve it now? -> Look up endpoint -> Use endpoint -> Create model -> Use model
                |- Is there a champion to beat? -> Create champion model -> Transform with champion
                   -> Delete champion model -> Transform test data -> Check predictions
                |- Is there an endpoint to change? -> Create endpoint config -> Does the endpoint exist?
@@ -44,7 +44,16 @@ from stepfunctions.steps import (
 from stepfunctions.steps.states import State
 
 from workflows import retries
-from workflows.steps import AT_RUN_TIME, STUB_SESSION, JsonPath, LambdaStep, Parallel, ProcessingStep, TrainingStep
+from workflows.steps import (
+    AT_RUN_TIME,
+    STUB_SESSION,
+    Format,
+    JsonPath,
+    LambdaStep,
+    Parallel,
+    ProcessingStep,
+    TrainingStep,
+)
 from workflows.tasks import FUNCTION_START_SECONDS, TAGS, catch_all, invoke, job_name, payload
 
 STATE = JsonPath("$")
@@ -250,7 +259,8 @@ def use(rejection: Chain, on_failure: Catch) -> Choice:
     create = create_model(on_failure)
     serve_now = Choice("Serve it now?")
     serve_now.add_choice(
-        ChoiceRule.BooleanEquals("$.handover.is_needed", False), Chain([look_up_endpoint(on_failure), create])
+        ChoiceRule.BooleanEquals("$.handover.is_needed", False),
+        Chain([look_up_endpoint(on_failure), use_endpoint(), create]),
     )
     serve_now.default_choice(create)
     does_it_serve = Choice("Does it serve?")
@@ -322,13 +332,25 @@ def look_up_endpoint(on_failure: Catch) -> LambdaStep:
     """See what serves now, before anything is made: it is what Roll back restores."""
     return LambdaStep(
         "Look up endpoint",
-        parameters=invoke("LookUpEndpoint", {"endpoint": JsonPath("$.names.endpoint")}),
-        result_selector=payload("exists", "status", "endpoint_config_name"),
+        parameters=invoke(
+            "LookUpEndpoint",
+            {
+                # Called as the group is: what the run serves unless clients are sent elsewhere.
+                "endpoint": JsonPath("$.names.model_package_group"),
+                "parameter": Format("/${ProjectName}/{}/endpoint", "$.recipe"),
+            },
+        ),
+        result_selector=payload("exists", "status", "endpoint_config_name", "endpoint_name"),
         result_path="$.current_endpoint",
         timeout_seconds=30 + FUNCTION_START_SECONDS,
         retry=[retries.ENDPOINT_BUSY, retries.FUNCTION_FAULTS],
         catch=on_failure,
     )
+
+
+def use_endpoint() -> Pass:
+    """Deploy to the endpoint that clients are sent to: a release may have made another since the run began."""
+    return Pass("Use endpoint", input_path="$.current_endpoint.endpoint_name", result_path="$.names.endpoint")
 
 
 def create_model(on_failure: Catch) -> ModelStep:

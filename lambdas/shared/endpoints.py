@@ -27,6 +27,7 @@ class Endpoint(NamedTuple):
     failure_reason: str | None
     variants: tuple[ServingVariant, ...] = ()
     pending: str | None = None  # the configuration that it moves to
+    arn: str = ""
 
     @property
     def in_transition(self) -> bool:
@@ -58,5 +59,11 @@ def describe_endpoint(name: str) -> Endpoint | None:
     )
     pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
     return Endpoint(
-        name, found["EndpointStatus"], found["EndpointConfigName"], found.get("FailureReason"), variants, pending
+        name,
+        found["EndpointStatus"],
+        found["EndpointConfigName"],
+        found.get("FailureReason"),
+        variants,
+        pending,
+        found["EndpointArn"],
     )

@@ -15,6 +15,9 @@ from shared.errors import InvalidRun
 from shared.run_request import parse_run_request
 from shared.s3 import S3Location, list_objects
 from shared.settings import HousekeepingSettings
+from shared.tags import EXECUTION as EXECUTION_TAG
+from shared.tags import PROJECT as PROJECT_TAG
+from shared.tags import RECIPE as RECIPE_TAG
 from shared.unused import (
     KINDS,
     Artifacts,
@@ -37,7 +40,6 @@ NEEDED: dict[Kind, frozenset[Kind]] = {
     "artifacts": frozenset({"model", "model-package", "artifacts"}),
 }
 RUNS = "runs/"
-PROJECT_TAG, EXECUTION_TAG, RECIPE_TAG = "switchyard:project", "switchyard:execution", "switchyard:recipe"
 # Each look is a request, and AWS counts those.
 _AT_ONCE = 8
 _MOST_PARAMETERS = 10  # GetParameters' documentation, "Names"

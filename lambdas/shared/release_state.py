@@ -20,6 +20,11 @@ class Names(BaseModel):
     errors_4xx_alarm: str
 
     @property
+    def lease(self) -> str:
+        """What the lease is called: the recipe's usual endpoint, whichever endpoint clients are sent to by now."""
+        return self.model_package_group
+
+    @property
     def alarms(self) -> list[str]:
         """The alarms that watch the candidate."""
         return [self.latency_alarm, self.errors_5xx_alarm, self.errors_4xx_alarm]
@@ -59,6 +64,7 @@ class Plan(BaseModel):
     alarms: list[str]
     # What SageMaker is told when it does the watching itself.
     bake_seconds: int = 0
+    grace_seconds: int = 0
 
 
 class Instances(BaseModel):
@@ -83,6 +89,17 @@ class Variant(BaseModel):
     count: int
 
 
+class Switch(BaseModel):
+    """Where clients are sent before the release sends them to an endpoint of its own, with `blue-green-endpoints`.
+
+    `parameter_value` is what their parameter says, None when there is none; `old_endpoint` is the endpoint that they
+    ask by that, None when there is none.
+    """
+
+    parameter_value: str | None
+    old_endpoint: str | None
+
+
 class Before(BaseModel):
     """The endpoint as ``Lock endpoint`` found it: what is restored when the release is taken back."""
 
@@ -92,6 +109,12 @@ class Before(BaseModel):
     # What the candidate is called while it is watched, and in the end.
     watched_variant: str
     final_variant: str
+    switch: Switch | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there are clients: nobody asks an endpoint that was not there."""
+        return self.exists or (self.switch is not None and self.switch.old_endpoint is not None)
 
 
 class Figures(BaseModel):

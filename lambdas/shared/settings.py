@@ -36,6 +36,12 @@ class DeployCandidateSettings(BaseModel):
     project_name: str = Field(validation_alias="PROJECT_NAME")
 
 
+class RetireEndpointSettings(BaseModel):
+    """Environment of RetireEndpointFunction."""
+
+    project_name: str = Field(validation_alias="PROJECT_NAME")
+
+
 class NotifySettings(BaseModel):
     """Environment of NotifyFunction."""
 

@@ -42,6 +42,7 @@ def release_state(*, existed: bool = True, **changes: Any) -> dict[str, Any]:
             "minimum_requests": 100,
             "limits": {"latency_ms": 500, "errors_5xx_percent": 1, "errors_4xx_percent": 5},
             "alarms": [],
+            "grace_seconds": 3600,
             **changes,
         },
         "instances": {"type": "ml.t2.medium", "count": 1},

@@ -20,5 +20,5 @@ def test_an_error_is_named_wherever_a_function_raises_it():
 
 def test_an_event_is_named_as_it_is_sent():
     document = json.loads(contracts.contracts())
-    assert document["look_up_endpoint"]["event"]["required"] == ["execution", "endpoint"]
+    assert document["look_up_endpoint"]["event"]["required"] == ["execution", "endpoint", "parameter"]
     assert set(document["prepare_run"]["result"]["properties"]) >= {"recipe", "names", "training"}

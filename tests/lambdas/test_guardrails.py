@@ -110,6 +110,7 @@ def test_an_endpoint_with_several_variants_has_no_guardrails(stub: Stub, context
     dynamodb, sagemaker = stub("dynamodb"), stub("sagemaker")
     dynamodb.add_response("put_item", {})
     dynamodb.add_response("delete_item", {})
+    stub("ssm").add_client_error("get_parameter", "ParameterNotFound")
     created = {"CreationTime": "2026-07-01T00:00:00Z"}
     sagemaker.add_response(
         "describe_model_package",

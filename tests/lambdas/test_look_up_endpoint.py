@@ -18,6 +18,14 @@ def holders(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def parameters(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Where clients are sent to."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr("look_up_endpoint.live_endpoint", found.get)
+    return found
+
+
 def test_an_endpoint_that_is_released_to_is_busy(holders: dict[str, str], event: Read, context: Any) -> None:
     holders["switchyard-diabetes"] = "canary-1"
     with pytest.raises(EndpointBusy, match="'canary-1' releases a model to endpoint 'switchyard-diabetes'"):
@@ -30,6 +38,7 @@ def test_it_tells_which_configuration_serves(endpoints: Any, event: Read, contex
         "exists": True,
         "status": "InService",
         "endpoint_config_name": "switchyard-earlier",
+        "endpoint_name": "switchyard-diabetes",
     }
 
 
@@ -38,7 +47,13 @@ def test_an_endpoint_that_does_not_exist_is_no_error(aws: None, event: Read, con
         "exists": False,
         "status": None,
         "endpoint_config_name": None,
+        "endpoint_name": "switchyard-diabetes",
     }
+
+
+def test_it_looks_where_clients_are_sent(aws: None, parameters: dict[str, str], event: Read, context: Any) -> None:
+    parameters["/switchyard/diabetes/endpoint"] = "switchyard-diabetes-b"
+    assert handler(event("look_up_endpoint"), context)["endpoint_name"] == "switchyard-diabetes-b"
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])

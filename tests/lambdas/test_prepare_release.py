@@ -56,6 +56,7 @@ def test_the_whole_state_of_a_release(package: str, prepare: Prepare) -> None:
         "limits": {"latency_ms": 80, "errors_5xx_percent": 1, "errors_4xx_percent": 5},
         "alarms": [],
         "bake_seconds": 300,
+        "grace_seconds": 3600,
     }
     assert state["step"]["index"] == 0
 

@@ -76,7 +76,7 @@ HOUSEKEEPERS = ("HousekeepingRole", "FindUnusedRole", "DeleteUnusedRole", "Repor
 # as many releases.
 OF_RELEASES = {
     "PrepareReleaseRole", "LockEndpointRole", "DeployCandidateRole", "WaitForCandidateRole", "TryCandidateRole",
-    "ShiftTrafficRole", "WatchCandidateRole", "RecordReleaseRole", "UndoReleaseRole",
+    "ShiftTrafficRole", "WatchCandidateRole", "RecordReleaseRole", "RetireEndpointRole", "UndoReleaseRole",
 }  # fmt: skip
 APART = (*SCHEDULERS, *HOUSEKEEPERS, *OF_RELEASES)
 NEEDED = [key for key in STATEMENTS if key not in LOST and key[0] not in APART]
@@ -217,18 +217,24 @@ def releases(stack: Stack) -> bool:
     newest = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Descending", MaxResults=1)
     trained = newest["ModelPackageSummaryList"][0]["ModelPackageArn"]
     models = Models(stack.site, "permitted", trained)
-    packages = [models.package(), models.package(), models.package(group=f"{group}-newborn")]
+    packages = [models.package(group=f"{group}-newborn") if n == 2 else models.package() for n in range(6)]
     quick = {"strategy": "canary", "steps": [50, 100], "bake_seconds": 0, "minimum_requests": 0}
     lock = {"endpoint": {"S": group}, "holder": {"S": "somebody"}, "expires_at": {"N": str(int(time.time()) + 2)}}
     stack.site.client("dynamodb").put_item(TableName="switchyard-locks", Item=lock)
+    own = {"strategy": "blue-green-endpoints", "bake_seconds": 0, "grace_seconds": 0}
+    unfit = {"minimum_requests": 1, "patience_seconds": 0}
     ends = [
+        models.release(packages[3], **own, **unfit).wait(),
         models.release(packages[0], **quick, alarms=["switchyard-diabetes-endpoint-latency"]).wait(),
-        models.release(packages[1], **{**quick, "minimum_requests": 1, "patience_seconds": 0}).wait(),
+        models.release(packages[1], **{**quick, **unfit}).wait(),
         models.release(packages[0], reason="approval").wait(),
         models.release(packages[2], samples=[{"body": PATIENT, "maximum": -1}]).wait(),
+        models.release(packages[4], **own, **unfit).wait(),
+        models.release(packages[5], **own, minimum_requests=0).wait(),
     ]
     outputs = [json.loads(end["output"])["status"] for end in ends if end["status"] == "SUCCEEDED"]
-    return outputs == ["RELEASED", "ROLLED_BACK", "NOTHING_TO_RELEASE", "ROLLED_BACK"]
+    back = "ROLLED_BACK"
+    return outputs == [back, "RELEASED", back, "NOTHING_TO_RELEASE", back, back, "RELEASED"]
 
 
 def an_approval_starts_a_release(stack: Stack) -> bool:

@@ -22,6 +22,7 @@ FAILED = f"{RUNS}::test_a_transform_that_fails_takes_the_new_endpoint_away"
 CLEANED_UP = f"{REDRIVE}::test_a_run_that_is_stopped_while_it_deploys_is_cleaned_up"
 NEEDED = f"{PERMITTED}::test_without_a_statement_something_fails"
 RELEASED = "tests/runs/test_release.py::test_a_good_model_is_released_without_losing_a_request"
+MOVED = "tests/runs/test_release_endpoints.py::test_clients_are_sent_to_another_endpoint_and_back"
 TAKEN_BACK = "tests/runs/test_release.py::test_a_bad_model_is_taken_back_by_itself"
 DOOMED = "tests/runs/test_release.py::test_an_endpoint_that_is_deleted_in_mid_release_fails_it"
 RELEASE_ROLES = f"{PERMITTED}::test_each_action_of_a_release_s_roles_is_called"
@@ -71,6 +72,7 @@ EXERCISED = {
     "*CandidateFunction": RELEASED,
     "ShiftTrafficFunction": RELEASED,
     "RecordReleaseFunction": RELEASED,
+    "RetireEndpointFunction": MOVED,
     "UndoReleaseFunction": TAKEN_BACK,
     "*Function": DEPLOYED,
     "RunsApi": ASKED,
