@@ -104,7 +104,10 @@ def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub
             "variants": [{"name": "AllTraffic", "weight": 3.0, "count": 2}],
             "watched_variant": CANDIDATE,
             "final_variant": "AllTraffic",
+            "switch": None,
         },
+        "endpoint": ENDPOINT,
+        "leaves_endpoint": False,
     }
     assert holder_of(ENDPOINT) == EXECUTION
 
