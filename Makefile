@@ -42,7 +42,7 @@ up: .venv/.ready
 	@$(BIN)/switchyard up $(ARGS)
 
 test: .venv/.ready-dev
-	@SWITCHYARD_BROWSER=$(BROWSER) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@SWITCHYARD_BROWSER=$(BROWSER) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-image: .venv-image/.ready
 	@$(IMAGE)/python -m pytest -q tests/training_code

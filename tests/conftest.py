@@ -1,15 +1,18 @@
-"""The order of the files: those that take longest come first, so that no worker is left alone with one at the end.
+"""Which worker runs which files, and when.
 
-A file is run by one worker (`--dist loadfile` in the Makefile): what a module's tests share is made once.
+A file is run by one worker, so what a module's tests share is made once. A worker stays in its folder while there is
+something left in it: what a session's tests share there, a local cloud mostly, is not made by every worker. The files
+that take longest come first, so that no worker is left alone with one at the end.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-# Seconds each, the longest first: beside a file that computes stands one that mostly waits.
+# The longest first.
 LONGEST = (
     "runs/test_fault_matrix.py",
     "cloud/test_sagemaker_sdk_inference.py",
@@ -29,6 +32,17 @@ LONGEST = (
     "runs/test_openapi.py",
 )
 _PLACES = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+
+
+# Not every environment that runs tests has xdist.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.option.dist != "load":  # some other distribution is asked for
+        return None
+    from tests.scheduling import FolderScheduling
+
+    config.option.loadscopereorder = False  # the order is given below
+    return FolderScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
