@@ -1,6 +1,6 @@
-"""Deploy candidate, Serve candidate alone, Deploy with guardrails: bring the candidate to the endpoint.
+"""Deploy candidate, Serve candidate alone, Deploy with guardrails, Deploy shadow: bring the candidate.
 
-Beside what serves or in its place; in its place at once, or as SageMaker itself moves the traffic step by step.
+Beside what serves or in its place, at once or as SageMaker itself moves the traffic; or where it gets copies only.
 
 Every call is safe to repeat: what is there already is not made again.
 """
@@ -38,7 +38,7 @@ class Event(TaskEvent):
     release: Plan
     instances: Instances
     before: Before
-    place: Literal["beside", "alone", "guarded"]
+    place: Literal["beside", "alone", "guarded", "shadow"]
 
 
 class Result(TypedDict):
@@ -71,12 +71,15 @@ def deploy_candidate(release: Event) -> Result:
     """
     names, before = release.names, release.before
     renew(names.lease, release.execution, release.release.look_seconds)
-    beside = release.place == "beside" and before.exists
+    beside = release.place in ("beside", "shadow") and before.exists
     config = names.shared_config if beside else names.final_config
     if release.place != "alone":
         _create_model(release)
         _create_alarms(release)
-    _create_config(release, config, _variants(release, beside=beside))
+    if release.place == "shadow":
+        _create_config(release, config, **_shadow(release))
+    else:
+        _create_config(release, config, ProductionVariants=_variants(release, beside=beside))
     # A release that was stopped meanwhile has been undone: this call, still on its way, must not bring it back.
     renew(names.lease, release.execution, release.release.look_seconds)
     guarded = release.place == "guarded"
@@ -132,11 +135,32 @@ def _variants(release: Event, *, beside: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _create_config(release: Event, name: str, variants: list[dict[str, Any]]) -> None:
+def _shadow(release: Event) -> dict[str, Any]:
+    *serving, candidate = _variants(release, beside=True)
+    plan = release.release.shadow
+    if plan is None:
+        raise ValueError("a shadow has a plan")
+    for variant in serving:
+        variant["InitialVariantWeight"] = 1.0
+    # Its weight is the part of the requests that it gets a copy of.
+    return {
+        "ProductionVariants": serving,
+        "ShadowProductionVariants": [{**candidate, "InitialVariantWeight": plan.sampling_percent / 100}],
+        "DataCaptureConfig": {
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": plan.capture_uri,
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
+        },
+    }
+
+
+def _create_config(release: Event, name: str, **what: Any) -> None:
     kept = {key: value for key, value in _config_before(release.before).items() if key in _KEPT}
     _create(
         lambda: client("sagemaker").create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=variants, Tags=_tags(release), **kept
+            EndpointConfigName=name, Tags=_tags(release), **{**kept, **what}
         )
     )
 

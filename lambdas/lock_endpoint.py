@@ -30,7 +30,7 @@ _ALONE = {
 }
 # Strategies whose candidate has the place, or follows the traffic, of the only variant (DeploymentConfig's and
 # ShadowProductionVariants' documentation).
-_TAKE_THE_PLACE = ("guardrails",)
+_TAKE_THE_PLACE = ("guardrails", "shadow")
 
 
 class Event(TaskEvent):

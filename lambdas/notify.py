@@ -11,7 +11,7 @@ from shared.aws import client
 from shared.causes import readable_cause
 from shared.gate import GateRule, format_apart, judge
 from shared.observability import publish_run_metrics
-from shared.release_state import Step
+from shared.release_state import Shadow, Step
 from shared.settings import NotifySettings, read_settings
 from shared.tasks import StateEvent, task
 
@@ -29,6 +29,7 @@ WORDS = {
     "APPROVED": "approved, its release begins",
     "RELEASED": "released",
     "ROLLED_BACK": "taken back",
+    "COMPARED": "compared",
     "FAILED": "failed",
     "TIMED_OUT": "timed out",
     "ABORTED": "was stopped",
@@ -107,8 +108,8 @@ class Event(StateEvent):
     """The payload: how the run ended, and its state as far as it came."""
 
     status: Literal[
-        "DEPLOYED", "REJECTED", "PENDING_APPROVAL", "APPROVED", "RELEASED", "ROLLED_BACK", "FAILED", "TIMED_OUT",
-        "ABORTED",
+        "DEPLOYED", "REJECTED", "PENDING_APPROVAL", "APPROVED", "RELEASED", "ROLLED_BACK", "COMPARED",
+        "FAILED", "TIMED_OUT", "ABORTED",
     ]  # fmt: skip
     execution_arn: str
     started: datetime
@@ -125,6 +126,7 @@ class Event(StateEvent):
     release: Plan | None = None
     model_package_arn: str | None = None
     step: Step | None = None
+    shadow: Shadow | None = None
     undone: Undone | None = None
 
     @property
@@ -136,7 +138,11 @@ class Event(StateEvent):
     def title(self) -> str:
         """What to call the run."""
         name = self.recipe or self.execution
-        return name if self.release is None or self.status in {"RELEASED", "ROLLED_BACK"} else f"release of {name}"
+        return (
+            name
+            if self.release is None or self.status in {"RELEASED", "ROLLED_BACK", "COMPARED"}
+            else f"release of {name}"
+        )
 
     @property
     def not_undone(self) -> str | None:
@@ -271,6 +277,12 @@ def _why(run: Event) -> Iterator[str]:
         if run.not_undone is not None:
             yield "\nWhat the run made could not be undone:"
             yield readable_cause(run.not_undone)
+    elif run.status == "COMPARED" and run.shadow is not None and run.shadow.comparison is not None:
+        seen = run.shadow.comparison
+        latency = "" if seen.latency_ms is None else f", {seen.latency_ms:g} ms on average"
+        yield f"{seen.summary}."
+        yield f"{seen.requests} requests, {seen.errors_5xx} of them 5xx, {seen.errors_4xx} of them 4xx{latency}"
+        yield "Nobody was served by it. It stays Approved: release it with another strategy, or reject it."
     elif run.status == "ROLLED_BACK" and run.undone is not None:
         yield "Why"
         yield from (f"  - {reason}" for reason in run.undone.reasons)

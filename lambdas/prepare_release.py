@@ -17,7 +17,7 @@ from shared.recipes import load_recipe
 from shared.registry import RELEASE, RELEASED, ReleaseStatus, describe_package
 from shared.release_request import ReleaseRequest, apply_release_overrides, parse_release_request
 from shared.release_settings import ReleaseSettings
-from shared.release_state import ContentTypes, Instances, Limits, Names, Plan, ReleaseState, Sample, Step
+from shared.release_state import ContentTypes, Instances, Limits, Names, Plan, ReleaseState, Sample, ShadowPlan, Step
 from shared.s3 import S3Location, list_objects, read_lines
 from shared.settings import PrepareRunSettings, read_settings
 from shared.tasks import TaskEvent, task
@@ -33,7 +33,7 @@ MOST_LOOKS = 1000
 MAX_STATE_BYTES = 100_000
 # The longest row of test data that stands in for samples.
 MAX_ROW = 20_000
-SUPPORTED = ("all-at-once", "canary", "blue-green", "blue-green-endpoints", "guardrails")
+SUPPORTED = ("all-at-once", "canary", "blue-green", "blue-green-endpoints", "guardrails", "shadow")
 # Those whose traffic goes up in the recipe's own steps.
 STEPWISE = ("canary", "guardrails")
 
@@ -93,7 +93,7 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
         model_package_arn=request.model_package,
         by_approval=request.reason == "approval",
         names=derive_names(recipe_name, execution, settings.project_name),
-        release=plan(how),
+        release=plan(how, f"s3://{settings.artifact_bucket}/captures/{sagemaker_name(execution)}/"),
         instances=given.instances,
         content_types=given.content_types,
         samples=_samples(how, given.test_data_uri),
@@ -109,7 +109,7 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
     return state
 
 
-def plan(how: ReleaseSettings) -> Plan:
+def plan(how: ReleaseSettings, capture_uri: str = "") -> Plan:
     """Say how the release goes.
 
     The time is counted in looks: what a bake lasts is how many looks it has. A bake of 300 seconds has five.
@@ -132,6 +132,7 @@ def plan(how: ReleaseSettings) -> Plan:
         alarms=how.alarms,
         bake_seconds=how.bake_seconds,
         grace_seconds=how.grace_seconds,
+        shadow=ShadowPlan(capture_uri=capture_uri, **how.shadow.model_dump()) if how.strategy == "shadow" else None,
     )
 
 

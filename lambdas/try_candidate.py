@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from shared.answers import number_of, values_of
 from shared.aws import ClientError, client, error_code, error_message, is_refused
 from shared.errors import CandidateUnfit, EndpointFailed
 from shared.leases import renew
@@ -15,8 +13,6 @@ from shared.release_state import ContentTypes, Names, Plan, Sample
 from shared.tasks import TaskEvent, task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
@@ -77,9 +73,9 @@ def check_answer(answer: str, sample: Sample) -> str | None:
     >>> check_answer("42", Sample(body="1", minimum=0, maximum=100))
     """
     count = 0
-    for value in _values(answer):
+    for value in values_of(answer):
         count += 1
-        number = _number(value)
+        number = number_of(value)
         if number is None:
             if sample.minimum is not None or sample.maximum is not None:
                 return f"{str(value)[:80]!r}, which is no number"
@@ -115,27 +111,3 @@ def _ask(release: Event, sample: Sample, number: int) -> str:
                 f"{error_message(error)} Somebody deleted or updated it in mid-release."
             ) from error
         raise
-
-
-def _values(answer: str) -> Iterator[Any]:
-    try:
-        document = json.loads(answer)
-    except ValueError:
-        rows = csv.reader(io.StringIO(answer))
-        return (value.strip() for row in rows for value in row if value.strip())
-    return _leaves(document)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, dict)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(inner)
-    else:
-        yield value
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None

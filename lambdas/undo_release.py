@@ -1,4 +1,6 @@
-"""Take back, Undo release, Clear the way: put back what served before a release, from whatever state it is in.
+"""Take back, Undo release, Clear the way, Take shadow away: put back what served before.
+
+From whatever state the release is in.
 
 Every call is safe to repeat: the state machine calls again while SageMaker is busy, and each call looks anew at what
 serves. The weights go back first, at once; what the release made is deleted last, when the endpoint is seen to serve
@@ -20,7 +22,7 @@ from shared.leases import give_up
 from shared.live_name import switch_back
 from shared.observability import logger
 from shared.registry import ReleaseStatus, note_release
-from shared.release_state import Before, Names
+from shared.release_state import Before, Names, Shadow
 from shared.tasks import StateEvent, task
 from shared.traffic import set_weights, weights_at
 from shared.undoing import delete_alarms, delete_config, delete_model
@@ -45,13 +47,14 @@ class Lock(BaseModel):
 class Event(StateEvent):
     """The payload: the state, as far as the release came, and why it is undone."""
 
-    because: Literal["UNFIT", "FAILED"]
+    because: Literal["UNFIT", "FAILED", "COMPARED"]
     model_package_arn: str | None = None
     names: Names | None = None
     lock: Lock | None = None
     unfit: TaskError | None = None
     error: TaskError | None = None
     recorded: dict[str, Any] | None = None  # what `Record release` left
+    shadow: Shadow = Shadow()
 
 
 class Result(TypedDict):
@@ -80,7 +83,7 @@ def undo_release(release: Event) -> Result:
     RollBackFailed
         When SageMaker refuses to restore what served: the message says what to do. Nothing was deleted then.
     """
-    caught = release.unfit if release.because == "UNFIT" else release.error
+    caught = {"UNFIT": release.unfit, "FAILED": release.error, "COMPARED": None}[release.because]
     reason = readable_cause(caught.cause) if caught else ""
     result: Result = {"reasons": [reason] if reason else [], "deleted": []}
     names, lock = release.names, release.lock
@@ -148,6 +151,8 @@ def _restore(endpoint: Endpoint, names: Names, before: Before, known: list[str])
 
 
 def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
+    if names.candidate_variant not in endpoint.weights:
+        return  # a shadow has no share of the traffic
     wanted = weights_at(before, names, 0)
     if all(math.isclose(endpoint.weights.get(name, -1.0), weight, abs_tol=1e-3) for name, weight in wanted.items()):
         return
@@ -212,6 +217,13 @@ def _note(arn: str, release: Event, reason: str) -> None:
                 rejected_for=f"Taken back: {reason}",
                 release_execution=release.execution,
                 release_reason=reason,
+            )
+        elif release.because == "COMPARED" and release.shadow.comparison is not None:
+            note_release(
+                arn,
+                ReleaseStatus.COMPARED,
+                release_execution=release.execution,
+                release_reason=release.shadow.comparison.summary,
             )
         else:
             note_release(arn, ReleaseStatus.REQUESTED, release_execution=release.execution, release_reason=reason)

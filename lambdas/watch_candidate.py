@@ -5,19 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.aws import client
-from shared.endpoints import describe_endpoint
-from shared.errors import CandidateUnfit, EndpointFailed, EndpointTakenOver
+from shared.errors import CandidateUnfit
 from shared.leases import renew
 from shared.live_name import check_name
 from shared.observability import logger
 from shared.release_alarms import figures
 from shared.release_state import Before, Figures, Names, Plan, Step, StepReport
+from shared.release_watch import check_endpoint, exceeded, raised
 from shared.tasks import TaskEvent, task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 LOOK, SHIFT, DONE = "LOOK", "SHIFT", "DONE"
@@ -66,7 +63,7 @@ def watch_candidate(release: Event) -> Step:
     """
     names, plan, step = release.names, release.release, release.step
     renew(names.lease, release.execution, plan.look_seconds)
-    _check_endpoint(names, release.before)
+    check_endpoint(names, release.before)
     if release.before.switch is not None:
         check_name(names, names.endpoint)
     step = step.model_copy(
@@ -74,7 +71,7 @@ def watch_candidate(release: Event) -> Step:
     )
     seen = figures(names.endpoint, release.before.watched_variant, release.started).since(step.base)
     where = f"With {step.share} % of the traffic"
-    if reasons := [*_raised(names, plan), *_exceeded(seen, plan)]:
+    if reasons := [*raised(names, plan), *exceeded(seen, plan)]:
         raise CandidateUnfit(f"{where}: {'; '.join(reasons)}.")
     # CloudWatch may not have counted the samples yet.
     requests = max(seen.requests - step.samples_sent, 0)
@@ -88,47 +85,6 @@ def watch_candidate(release: Event) -> Step:
             f"and patience_seconds are over."
         )
     return step
-
-
-def _check_endpoint(names: Names, before: Before) -> None:
-    endpoint = describe_endpoint(names.endpoint)
-    if endpoint is None or endpoint.status == "Deleting":
-        raise EndpointFailed(f"Endpoint {names.endpoint!r} is gone: somebody deleted it in mid-release.")
-    ours = names.shared_config if before.exists else names.final_config
-    if endpoint.config != ours:
-        raise EndpointTakenOver(
-            f"Endpoint {names.endpoint!r} serves {endpoint.config!r} instead of {ours!r}: somebody else updated it in "
-            "mid-release."
-        )
-
-
-def _raised(names: Names, plan: Plan) -> Iterator[str]:
-    wanted = [*names.alarms, *plan.alarms]
-    found = client("cloudwatch").describe_alarms(
-        AlarmNames=wanted, AlarmTypes=["MetricAlarm", "CompositeAlarm"], MaxRecords=100
-    )
-    alarms = {
-        alarm["AlarmName"]: alarm for alarm in (*found.get("MetricAlarms", []), *found.get("CompositeAlarms", []))
-    }
-    for name in wanted:
-        if name not in alarms:
-            yield f"the alarm {name!r} is gone"
-        elif alarms[name]["StateValue"] == "ALARM":
-            yield f"the alarm {name!r} is raised: {alarms[name].get('StateReason', '').rstrip('.')}"
-
-
-def _exceeded(seen: Figures, plan: Plan) -> Iterator[str]:
-    if not seen.requests:
-        return
-    limits = plan.limits
-    if seen.latency_ms is not None and seen.latency_ms > limits.latency_ms:
-        yield f"it took {seen.latency_ms:g} ms on average, more than {limits.latency_ms:g} ms"
-    for kind, count, limit in (
-        ("5xx", seen.errors_5xx, limits.errors_5xx_percent),
-        ("4xx", seen.errors_4xx, limits.errors_4xx_percent),
-    ):
-        if 100 * count > limit * seen.requests:
-            yield f"{count} of {seen.requests} answers were {kind}, more than {limit:g} %"
 
 
 def _next(step: Step, plan: Plan, seen: Figures, requests: int) -> Step:

@@ -2,8 +2,11 @@
 
     Prepare release -> Lock endpoint -> Use endpoint -> Anything to release?
       no  -> Summarize nothing -> Nothing to release
-      yes -> Which strategy?
+      yes -> Any traffic? -> Which strategy?
       guardrails -> Deploy with guardrails -> Wait for guardrails -> Try endpoint -> ...
+      shadow     -> Deploy shadow -> Wait for shadow -> Bake shadow -> Compare shadow -> Enough seen?
+                      no -> Bake shadow
+                      yes -> Take shadow away -> Notify comparison -> Summarize comparison -> Compared
       others     -> Deploy candidate -> Wait for candidate -> Try candidate
              -> Shift traffic -> Wait for shift -> Bake -> Try again -> Watch candidate -> What next?
                   another look  -> Bake
@@ -122,20 +125,18 @@ def end_with_nothing() -> Chain:
 
 
 def which_strategy(on_failure: list[Catch], on_unfit: list[Catch]) -> Choice:
-    """Let SageMaker move the traffic, or do it step by step; an endpoint that is not there yet has none to move."""
-    strategy = Choice("Which strategy?")
+    """Let SageMaker move or copy the traffic, or do it step by step; a new endpoint has none to move."""
+    traffic, strategy = Choice("Any traffic?"), Choice("Which strategy?")
     ending = end_well(on_failure, on_unfit)
+    by_steps = release(on_failure, on_unfit, ending)
+    traffic.add_choice(ChoiceRule.BooleanEquals("$.lock.before.exists", False), by_steps)
+    traffic.default_choice(strategy)
     strategy.add_choice(
-        ChoiceRule.And(
-            [
-                ChoiceRule.StringEquals("$.release.strategy", "guardrails"),
-                ChoiceRule.BooleanEquals("$.lock.before.exists", True),
-            ]
-        ),
-        guardrails(on_failure, on_unfit, ending),
+        ChoiceRule.StringEquals("$.release.strategy", "guardrails"), guardrails(on_failure, on_unfit, ending)
     )
-    strategy.default_choice(release(on_failure, on_unfit, ending))
-    return strategy
+    strategy.add_choice(ChoiceRule.StringEquals("$.release.strategy", "shadow"), shadow(on_failure, on_unfit))
+    strategy.default_choice(by_steps)
+    return traffic
 
 
 def end_well(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
@@ -160,6 +161,57 @@ def guardrails(on_failure: list[Catch], on_unfit: list[Catch], ending: Chain) ->
             wait_for("guardrails", on_unfit, retry=retries.GUARDRAILS_NOT_READY),
             ending,
         ]
+    )
+
+
+# With copies of the requests
+
+
+def shadow(on_failure: list[Catch], on_unfit: list[Catch]) -> Chain:
+    """Let the candidate answer copies, which nobody is served; compare, and take it away again."""
+    bake = Wait("Bake shadow", seconds_path="$.release.look_seconds")
+    enough = Choice("Enough seen?")
+    found = "$.shadow.comparison"
+    away = Chain(
+        [
+            undo("Take shadow away", "COMPARED", on_failure[-1]),
+            *report("comparison", "COMPARED", JsonPath(f"{found}.reasons"), comparison=JsonPath(found)),
+            Succeed("Compared"),
+        ]
+    )
+    start = Chain(
+        [
+            deploy("Deploy shadow", "shadow", on_failure),
+            wait_for("shadow", on_unfit),
+            bake,
+            compare_shadow(on_failure),
+            enough,
+        ]
+    )
+    enough.add_choice(ChoiceRule.StringEquals("$.shadow.verdict", "LOOK"), bake)
+    enough.default_choice(away)
+    return start
+
+
+def compare_shadow(on_failure: list[Catch]) -> LambdaStep:
+    """Look at the shadow's alarms and requests; in the end compare the answers."""
+    return LambdaStep(
+        "Compare shadow",
+        parameters=invoke(
+            "CompareShadow",
+            {
+                "names": JsonPath("$.names"),
+                "release": JsonPath("$.release"),
+                "before": JsonPath("$.lock.before"),
+                "shadow": JsonPath("$.shadow"),
+                "started": STARTED,
+            },
+        ),
+        result_selector=payload("looks", "verdict", "comparison"),
+        result_path="$.shadow",
+        timeout_seconds=120 + FUNCTION_START_SECONDS,
+        retry=retries.FUNCTION_FAULTS,
+        catch=on_failure,
     )
 
 
@@ -410,14 +462,14 @@ def undo(state: str, because: str, on_failure: Catch) -> LambdaStep:
 # All ways out
 
 
-def report(outcome: str, status: str, reasons: JsonPath) -> list[Task | Pass]:
+def report(outcome: str, status: str, reasons: JsonPath, **more: JsonPath) -> list[Task | Pass]:
     """Tell people, then leave the release's output; a message that cannot be sent fails no release."""
-    summary = summarize(outcome, status, reasons)
+    summary = summarize(outcome, status, reasons, **more)
     return [notify(outcome, status, catch_all(summary, "$.notification_error")), summary]
 
 
 def summarize(outcome: str, status: str, reasons: JsonPath, **more: JsonPath) -> Pass:
-    """Leave the release's output."""
+    """Leave the release's output; `more` of the state goes into it too."""
     return Pass(
         f"Summarize {outcome}",
         parameters={

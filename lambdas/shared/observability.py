@@ -69,6 +69,7 @@ _OUTCOMES = {
     "APPROVED": "RunsRegistered",
     "RELEASED": "ReleasesDone",
     "ROLLED_BACK": "ReleasesTakenBack",
+    "COMPARED": "ReleasesCompared",
 }
 
 

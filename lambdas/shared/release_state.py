@@ -51,6 +51,24 @@ class Sample(BaseModel):
     maximum: float | None = None
 
 
+class ShadowPlan(BaseModel):
+    """How a shadow is compared.
+
+    Parameters
+    ----------
+    capture_uri
+        Where the endpoint keeps what it was asked and answered: a prefix.
+    sampling_percent
+        Of the requests, how many the shadow gets a copy of.
+    maximum_difference
+        The mean relative difference that still counts as the same.
+    """
+
+    capture_uri: str
+    sampling_percent: int = 100
+    maximum_difference: float = 0.1
+
+
 class Plan(BaseModel):
     """How the release goes: the shares of its steps, and how each is watched."""
 
@@ -65,6 +83,7 @@ class Plan(BaseModel):
     # What SageMaker is told when it does the watching itself.
     bake_seconds: int = 0
     grace_seconds: int = 0
+    shadow: ShadowPlan | None = None
 
 
 class Instances(BaseModel):
@@ -163,6 +182,40 @@ class Step(BaseModel):
     done: list[StepReport] = []
 
 
+class Comparison(BaseModel):
+    """What a shadow answered, beside what was answered; differences are relative, shares of 1."""
+
+    passed: bool = False
+    reasons: list[str] = []
+    answers: int
+    mean_difference: float | None
+    largest_difference: float | None
+    share_beyond: float | None
+    no_numbers: int
+    requests: int = 0
+    errors_5xx: int = 0
+    errors_4xx: int = 0
+    latency_ms: float | None = None
+
+    @property
+    def summary(self) -> str:
+        """It, in a sentence."""
+        mean, largest = self.mean_difference, self.largest_difference
+        told = (
+            f", {mean:.2%} apart on average, {largest:.2%} at most" if mean is not None and largest is not None else ""
+        )
+        why = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        return f"{'Passed' if self.passed else 'Not passed'}{why}. {self.answers} answers compared{told}"
+
+
+class Shadow(BaseModel):
+    """How far the comparison is."""
+
+    looks: int = 0
+    verdict: str = ""
+    comparison: Comparison | None = None
+
+
 class ReleaseState(BaseModel):
     """The machine's state after ``Prepare release``."""
 
@@ -176,3 +229,4 @@ class ReleaseState(BaseModel):
     content_types: ContentTypes
     samples: list[Sample]
     step: Step
+    shadow: Shadow = Shadow()

@@ -57,6 +57,7 @@ def test_the_whole_state_of_a_release(package: str, prepare: Prepare) -> None:
         "alarms": [],
         "bake_seconds": 300,
         "grace_seconds": 3600,
+        "shadow": None,
     }
     assert state["step"]["index"] == 0
 
@@ -119,7 +120,6 @@ def test_what_a_run_handed_over_goes_before_the_recipe(package: str, prepare: Pr
         ({"alarms": ["no-such-alarm"]}, "'no-such-alarm', which does not exist"),
         ({"approval": "manual"}, "release.approval is the recipe's"),
         ({"bake": 5}, "bake is not known"),
-        ({"strategy": "shadow"}, "'shadow' is not there yet"),
         ({"strategy": "guardrails", "steps": [10, 50, 100]}, "one share of up to 50, then 100; or even ones"),
         ({"strategy": "guardrails", "bake_seconds": 3600}, "after each of 10 steps are 36000 seconds"),
         ({"strategy": "guardrails", "alarms": [*"abcdefgh"]}, "there are 8 alarms; SageMaker's guardrails take 7"),

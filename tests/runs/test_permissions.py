@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from switchyard.project import Project
 from tests.cloud.local_cloud import LocalCloud, wait_until
-from tests.runs.conftest import ROOT, Site, add_recipe
+from tests.runs.conftest import ROOT, Caller, Site, add_recipe
 from tests.runs.releases import PATIENT, Models
 from tests.runs.test_housekeeping import NOW as HOUSEKEEPING_NOW
 from tests.runs.test_housekeeping import House
@@ -76,7 +76,8 @@ HOUSEKEEPERS = ("HousekeepingRole", "FindUnusedRole", "DeleteUnusedRole", "Repor
 # as many releases.
 OF_RELEASES = {
     "PrepareReleaseRole", "LockEndpointRole", "DeployCandidateRole", "WaitForCandidateRole", "TryCandidateRole",
-    "ShiftTrafficRole", "WatchCandidateRole", "RecordReleaseRole", "RetireEndpointRole", "UndoReleaseRole",
+    "ShiftTrafficRole", "WatchCandidateRole", "CompareShadowRole", "RecordReleaseRole", "RetireEndpointRole",
+    "UndoReleaseRole",
 }  # fmt: skip
 APART = (*SCHEDULERS, *HOUSEKEEPERS, *OF_RELEASES)
 NEEDED = [key for key in STATEMENTS if key not in LOST and key[0] not in APART]
@@ -255,7 +256,7 @@ def an_approval_starts_a_release(stack: Stack) -> bool:
 
 
 def leaves_releases_to_sagemaker(stack: Stack) -> bool:
-    """SageMaker moves the traffic of a release; when that loses its lease, it is undone and goes on."""
+    """SageMaker moves the traffic of a release, which loses its lease, is undone and goes on; and copies another's."""
     group = "switchyard-permitted"
     newest = stack.site.client("sagemaker").list_model_packages(
         ModelPackageGroupName=group, SortOrder="Descending", MaxResults=1
@@ -264,8 +265,11 @@ def leaves_releases_to_sagemaker(stack: Stack) -> bool:
     execution = models.release(models.package(), strategy="guardrails", steps=[100], bake_seconds=240)
     wait_until(lambda: {"Wait for guardrails", "Take back", "Fail run"} & {*execution.states()})
     stack.site.client("dynamodb").delete_item(TableName="switchyard-locks", Key={"endpoint": {"S": group}})
-    end = execution.wait()
-    return end["status"] == "SUCCEEDED" and json.loads(end["output"])["status"] == "RELEASED"
+    ends = [execution.wait()]
+    with Caller(stack.site, models.recipe, PATIENT):
+        ends.append(models.release(models.package(), strategy="shadow", bake_seconds=20, minimum_requests=1).wait())
+    outputs = [json.loads(end["output"])["status"] for end in ends if end["status"] == "SUCCEEDED"]
+    return outputs == ["RELEASED", "COMPARED"]
 
 
 def answers_requests(stack: Stack) -> bool:

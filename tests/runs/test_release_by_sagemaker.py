@@ -7,8 +7,9 @@ import pytest
 from tests.cloud.local_cloud import wait_until
 from tests.runs.conftest import Caller, Site
 from tests.runs.releases import PATIENT, Models
-from tests.runs.test_release import NAN, SHIFTED, SLOW, copy_of_project, output_of
+from tests.runs.test_release import FAILING, NAN, SHIFTED, SLOW, copy_of_project, output_of
 
+DOUBLED = "_predict = predict_fn\n\n\ndef predict_fn(data, model):\n    return _predict(data, model) * 2\n"
 CANARY = {"strategy": "guardrails", "steps": [50, 100]}
 
 
@@ -65,3 +66,47 @@ def test_a_bad_model_is_taken_back(models: Models, code: str, settings: dict[str
     assert models.left() == left
     after = models.endpoint()
     assert (after["EndpointConfigName"], after["EndpointStatus"]) == (before["EndpointConfigName"], "InService")
+
+
+# A shadow
+
+
+@pytest.mark.parametrize(
+    ("code", "limit", "passes"), [("", 0.001, True), (DOUBLED, 0.1, False)], ids=["equal", "differing"]
+)
+def test_a_shadow_is_compared_and_serves_nobody(models: Models, code: str, limit: float, passes: bool) -> None:
+    current = models.site.client("sagemaker").describe_endpoint(EndpointName=models.group)["EndpointConfigName"]
+    package, left, expected = models.package(then=code), models.left(), models.site.invoke(models.recipe, PATIENT)
+
+    with Caller(models.site, models.recipe, PATIENT) as caller:
+        execution = models.release(
+            package, strategy="shadow", bake_seconds=60, minimum_requests=20, shadow={"maximum_difference": limit}
+        )
+        output = output_of(execution.wait())
+
+    assert output["status"] == "COMPARED"
+    found = output["comparison"]
+    assert found["passed"] is passes
+    assert found["answers"] >= 20
+    assert found["requests"] >= 20
+    assert found["mean_difference"] == pytest.approx(0 if passes else 0.5, abs=1e-4)
+    assert output["reasons"] == found["reasons"]
+    assert passes or "differ by 50.00% on average" in output["reasons"][0]
+    assert caller.errors == []
+    assert {*caller.answers} == {expected}
+    assert models.endpoint()["EndpointConfigName"] == current
+    assert models.left() == left
+    metadata = models.metadata(package)
+    assert (metadata["release"], metadata["status"]) == ("compared", "Approved")
+    assert metadata["release_reason"].startswith("Passed" if passes else "Not passed")
+
+
+def test_a_shadow_that_fails_is_not_waited_for_and_can_be_released_all_the_same(models: Models) -> None:
+    package = models.package(then=FAILING)
+    with Caller(models.site, models.recipe, PATIENT) as caller:
+        output = output_of(models.release(package, strategy="shadow", bake_seconds=3600).wait())
+        again = output_of(models.release(package, strategy="all-at-once", bake_seconds=0, minimum_requests=0).wait())
+    assert (output["status"], output["comparison"]["passed"]) == ("COMPARED", False)
+    assert "5xx" in " ".join(output["reasons"])
+    assert again["status"] in {"RELEASED", "ROLLED_BACK"}
+    assert caller.answers
