@@ -198,7 +198,7 @@ def test_uploads_reach_eventbridge():
 
 def test_models_of_runs_never_expire():
     for rule in BUCKETS["ArtifactBucket"]["LifecycleConfiguration"]["Rules"]:
-        assert "ExpirationInDays" not in rule or rule["Prefix"] == "housekeeping/"
+        assert "ExpirationInDays" not in rule or rule["Prefix"] in {"captures/", "housekeeping/"}
 
 
 def test_every_parameter_has_a_default():
