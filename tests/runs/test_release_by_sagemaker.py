@@ -71,15 +71,25 @@ def test_a_bad_model_is_taken_back(models: Models, code: str, settings: dict[str
 # A shadow
 
 
+@pytest.fixture(scope="module")
+def shadowed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """The models of a recipe that serves what it has trained: nothing else was released there."""
+    return Models.train(site, copy_of_project(tmp_path_factory), "by-copies")
+
+
 @pytest.mark.parametrize(
     ("code", "limit", "passes"), [("", 0.001, True), (DOUBLED, 0.1, False)], ids=["equal", "differing"]
 )
-def test_a_shadow_is_compared_and_serves_nobody(models: Models, code: str, limit: float, passes: bool) -> None:
-    current = models.site.client("sagemaker").describe_endpoint(EndpointName=models.group)["EndpointConfigName"]
-    package, left, expected = models.package(then=code), models.left(), models.site.invoke(models.recipe, PATIENT)
+def test_a_shadow_is_compared_and_serves_nobody(shadowed: Models, code: str, limit: float, passes: bool) -> None:
+    current = shadowed.site.client("sagemaker").describe_endpoint(EndpointName=shadowed.group)["EndpointConfigName"]
+    package, left, expected = (
+        shadowed.package(then=code),
+        shadowed.left(),
+        shadowed.site.invoke(shadowed.recipe, PATIENT),
+    )
 
-    with Caller(models.site, models.recipe, PATIENT) as caller:
-        execution = models.release(
+    with Caller(shadowed.site, shadowed.recipe, PATIENT) as caller:
+        execution = shadowed.release(
             package, strategy="shadow", bake_seconds=60, minimum_requests=20, shadow={"maximum_difference": limit}
         )
         output = output_of(execution.wait())
@@ -94,18 +104,18 @@ def test_a_shadow_is_compared_and_serves_nobody(models: Models, code: str, limit
     assert passes or "differ by 50.00% on average" in output["reasons"][0]
     assert caller.errors == []
     assert {*caller.answers} == {expected}
-    assert models.endpoint()["EndpointConfigName"] == current
-    assert models.left() == left
-    metadata = models.metadata(package)
+    assert shadowed.endpoint()["EndpointConfigName"] == current
+    assert shadowed.left() == left
+    metadata = shadowed.metadata(package)
     assert (metadata["release"], metadata["status"]) == ("compared", "Approved")
     assert metadata["release_reason"].startswith("Passed" if passes else "Not passed")
 
 
-def test_a_shadow_that_fails_is_not_waited_for_and_can_be_released_all_the_same(models: Models) -> None:
-    package = models.package(then=FAILING)
-    with Caller(models.site, models.recipe, PATIENT) as caller:
-        output = output_of(models.release(package, strategy="shadow", bake_seconds=3600).wait())
-        again = output_of(models.release(package, strategy="all-at-once", bake_seconds=0, minimum_requests=0).wait())
+def test_a_shadow_that_fails_is_not_waited_for_and_can_be_released_all_the_same(shadowed: Models) -> None:
+    package = shadowed.package(then=FAILING)
+    with Caller(shadowed.site, shadowed.recipe, PATIENT) as caller:
+        output = output_of(shadowed.release(package, strategy="shadow", bake_seconds=3600).wait())
+        again = output_of(shadowed.release(package, strategy="all-at-once", bake_seconds=0, minimum_requests=0).wait())
     assert (output["status"], output["comparison"]["passed"]) == ("COMPARED", False)
     assert "5xx" in " ".join(output["reasons"])
     assert again["status"] in {"RELEASED", "ROLLED_BACK"}
