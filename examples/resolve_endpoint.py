@@ -1,6 +1,6 @@
 """Ask a recipe's live endpoint, whichever that is by now: its name is a parameter that releases change.
 
-python examples/resolve_endpoint.py diabetes 59,2,32.1,101,157,93.2,38,4,4.8598,87
+python examples/resolve_endpoint.py PROJECT RECIPE 59,2,32.1,101,157,93.2,38,4,4.8598,87
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class LiveEndpoint:
 
     Parameters
     ----------
-    recipe
-        The recipe's name.
     project
         The project's name, as the stack's parameter ProjectName has it.
+    recipe
+        The recipe's name.
     cache_seconds
         How long a name is taken for true. A release that is taken back deletes its endpoint 15 seconds after it has
         sent its clients back, so keep it below that.
@@ -29,9 +29,7 @@ class LiveEndpoint:
         Where its clients come from; boto3's default one if left out.
     """
 
-    def __init__(
-        self, recipe: str, project: str = "switchyard", *, cache_seconds: float = 10, session: Any = boto3
-    ) -> None:
+    def __init__(self, project: str, recipe: str, *, cache_seconds: float = 10, session: Any = boto3) -> None:
         self._usual, self._parameter = f"{project}-{recipe}", f"/{project}/{recipe}/endpoint"
         self._cache_seconds = cache_seconds
         self._ssm, self._runtime = session.client("ssm"), session.client("sagemaker-runtime")
@@ -68,8 +66,8 @@ def is_gone(error: ClientError) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(f"usage: {sys.argv[0]} RECIPE BODY")
-    endpoint = LiveEndpoint(sys.argv[1])
-    answer = endpoint.invoke(ContentType="text/csv", Accept="text/csv", Body=sys.argv[2])
+    if len(sys.argv) != 4:
+        sys.exit(f"usage: {sys.argv[0]} PROJECT RECIPE BODY")
+    endpoint = LiveEndpoint(sys.argv[1], sys.argv[2])
+    answer = endpoint.invoke(ContentType="text/csv", Accept="text/csv", Body=sys.argv[3])
     print(f"{endpoint.name()}: {answer['Body'].read().decode()}")

@@ -244,6 +244,8 @@ WRITTEN = {
     ("Shift traffic", "ResultPath"): "the step that Prepare release gave is there already, and would be read",
     ("Watch candidate", "ResultPath"): "the step that Shift traffic gave is there already, and would be read",
     ("Serve candidate alone", "ResultPath"): "what Deploy candidate gave is there already, and would be read",
+    ("Compare shadow", "ResultPath"): "the state has a shadow already, which would be read",
+    ("Take shadow away", "ResultPath"): "only the way of what is taken back reads it",
     ("Undo release", "ResultPath"): WHOLE,
     ("Undo release", "Catch.0.ResultPath"): WHOLE,
     ("Clear the way", "ResultPath"): WHOLE,

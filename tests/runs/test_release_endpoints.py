@@ -30,7 +30,7 @@ def resolving(site: Site, recipe: str) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     # The cloud's time goes faster than the clock.
-    return module.LiveEndpoint(recipe, cache_seconds=0.02, session=site)
+    return module.LiveEndpoint("switchyard", recipe, cache_seconds=0.02, session=site)
 
 
 class Resolving(Caller):
