@@ -63,7 +63,7 @@ def all_scenarios() -> list[Scenario]:
         *_to_the_end_and_back("all-at-once", 1),
         *_to_the_end_and_back("canary", len(CANARY_STEPS), canary),
         *_to_the_end_and_back("blue-green", 1),
-        *_to_the_end_and_back("blue-green-endpoints", 1),
+        *_to_the_end_and_back("blue-green-endpoints", 1, {"grace_seconds": 300}),
         *_to_the_end_and_back("guardrails", len(GUARDRAIL_STEPS), guardrails),
         Scenario("shadow", "COMPARED"),
         *(
