@@ -295,7 +295,11 @@ def test_a_stack_that_cannot_be_changed_says_what_to_do(cloud: LocalCloud, run: 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left(cloud: LocalCloud) -> Iterator[None]:
     """Whatever the tests of this module make is gone after them."""
-    before = {endpoint["EndpointName"] for endpoint in cloud.client("sagemaker").list_endpoints()["Endpoints"]}
+
+    def endpoints() -> set[str]:
+        pages = cloud.client("sagemaker").get_paginator("list_endpoints").paginate()
+        return {endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]}
+
+    before = endpoints()
     yield
-    after = {endpoint["EndpointName"] for endpoint in cloud.client("sagemaker").list_endpoints()["Endpoints"]}
-    assert after <= before
+    assert endpoints() <= before

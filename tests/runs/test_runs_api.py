@@ -97,16 +97,16 @@ def test_the_same_key_is_the_same_run_and_a_stop_ends_it(site: Site, call: Call,
 
 
 def test_a_burst_with_one_key_is_one_run(site: Site, project: Project, call: Call) -> None:
-    add_recipe(project, "burst")
-    site.publish(project, "burst")
-    body = {"recipe": "burst", "data": "s3://no-such-bucket/here"}
+    add_recipe(project, "one-key")
+    site.publish(project, "one-key")
+    body = {"recipe": "one-key", "data": "s3://no-such-bucket/here"}
     with ThreadPoolExecutor(10) as threads:
-        posts = [threads.submit(call, "POST", "/runs", body, {"Idempotency-Key": "burst"}) for _ in range(10)]
+        posts = [threads.submit(call, "POST", "/runs", body, {"Idempotency-Key": "one-key"}) for _ in range(10)]
     answers = [post.result() for post in posts]
     assert [answer.status for answer in answers] == [202] * 10
     (name,) = {answer.document["name"] for answer in answers}
     Execution(site, answers[0].document["execution_arn"], name).wait()
-    assert [run["name"] for run in call("GET", "/runs?recipe=burst&limit=50").document["runs"]] == [name]
+    assert [run["name"] for run in call("GET", "/runs?recipe=one-key&limit=50").document["runs"]] == [name]
 
 
 def test_a_list_goes_on_page_by_page_until_all_were_seen(site: Site, project: Project, call: Call) -> None:
