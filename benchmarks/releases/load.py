@@ -23,7 +23,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.latency import percentile
 
 CLIENTS = 12
-ADDRESS_SECONDS = 0.5
 _TIMEOUT_SECONDS = 30
 _MOST_REASONS = 5
 
@@ -37,22 +36,25 @@ class Address:
         The parameter's name in Systems Manager.
     endpoint
         The endpoint, as long as there is no such parameter.
+    seconds
+        How long a name is taken for true.
     """
 
-    def __init__(self, client: Any, parameter: str, endpoint: str) -> None:
+    def __init__(self, client: Any, parameter: str, endpoint: str, seconds: float) -> None:
         self._client = client
+        self._seconds = seconds
         self._parameter = parameter
         self._endpoint = endpoint
         self._known_until = 0.0
         self._lock = threading.Lock()
 
     def resolve(self) -> str:
-        """Give the endpoint's name, not older than `ADDRESS_SECONDS`."""
+        """Give the endpoint's name."""
         with self._lock:
             if time.monotonic() > self._known_until:
                 with contextlib.suppress(self._client.exceptions.ParameterNotFound):
                     self._endpoint = self._client.get_parameter(Name=self._parameter)["Parameter"]["Value"]
-                self._known_until = time.monotonic() + ADDRESS_SECONDS
+                self._known_until = time.monotonic() + self._seconds
             return self._endpoint
 
 
@@ -100,17 +102,21 @@ class Load:
 
     Parameters
     ----------
+    address
+        Whom they ask.
+    body
+        What they ask.
     rate
         Requests a second, of all of them together.
     """
 
-    def __init__(self, session: Any, parameter: str, endpoint: str, body: str, rate: float) -> None:
+    def __init__(self, session: Any, address: Address, body: str, rate: float) -> None:
         # One try: what a client's own retries would hide is counted.
         config = Config(
             retries={"total_max_attempts": 1}, read_timeout=_TIMEOUT_SECONDS, max_pool_connections=CLIENTS * 2
         )
         self._runtime = session.client("sagemaker-runtime", config=config)
-        self._address = Address(session.client("ssm"), parameter, endpoint)
+        self._address = address
         self._body = body
         self._rate = rate
         self._next = 0
@@ -167,11 +173,13 @@ def main() -> None:
     for name in ("--url", "--parameter", "--endpoint", "--body"):
         parser.add_argument(name, required=True)
     parser.add_argument("--rate", type=float, default=100.0)
+    parser.add_argument("--cache-seconds", type=float, default=10.0)
     options = parser.parse_args()
     session = boto3.Session("load", "load", region_name="us-east-1")
     client = session.client
     session.client = lambda service, **more: client(service, endpoint_url=options.url, **more)
-    load = Load(session, options.parameter, options.endpoint, options.body, options.rate)
+    address = Address(session.client("ssm"), options.parameter, options.endpoint, options.cache_seconds)
+    load = Load(session, address, options.body, options.rate)
     load.run()
     print(json.dumps(load.tally.document()))
 

@@ -124,7 +124,7 @@ class _Trigger:
 
     def _bake_of_sagemaker(self) -> int | None:
         """Return the same of a deployment that SageMaker carries out."""
-        pending = self._stage.client("sagemaker").describe_endpoint(EndpointName=self._stage.endpoint)
+        pending = self._stage.client("sagemaker").describe_endpoint(EndpointName=self._stage.live())
         for variant in pending.get("PendingDeploymentSummary", {}).get("ProductionVariants", []):
             for status in variant.get("VariantStatus", []):
                 if status["Status"] == "Baking":

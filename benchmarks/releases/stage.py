@@ -23,6 +23,7 @@ from switchyard.recipes.loading import find_recipe
 
 RECIPE = "diabetes"
 LOOK_SECONDS = 0.1
+CACHE_SECONDS = 10.0  # as the clients of examples/resolve_endpoint.py
 AROUND_SECONDS = 1.0  # that the load goes on before a release and after it
 LONGEST_SECONDS = 1800.0
 
@@ -42,9 +43,12 @@ class Stage:
         The state folder.
     endpoint_url
         Of the cloud.
+    time_scale
+        The cloud's.
     """
 
-    def __init__(self, project: Project, home: Path, endpoint_url: str) -> None:
+    def __init__(self, project: Project, home: Path, endpoint_url: str, time_scale: float) -> None:
+        self._time_scale = time_scale
         self._project = project
         self._home = home
         self.endpoint_url = endpoint_url
@@ -77,6 +81,14 @@ class Stage:
     def parameter(self) -> str:
         """Where the name of the endpoint that serves is kept."""
         return f"/switchyard/{RECIPE}/endpoint"
+
+    def live(self) -> str:
+        """Give the endpoint that serves now."""
+        ssm = self.client("ssm")
+        try:
+            return str(ssm.get_parameter(Name=self.parameter)["Parameter"]["Value"])
+        except ssm.exceptions.ParameterNotFound:
+            return self.endpoint
 
     def deploy(self) -> Registry:
         """Train and deploy the recipe, and give the registry with its package.
@@ -118,7 +130,8 @@ class Stage:
         """Keep a load on what serves; what is given ends it, and tells what became of its requests."""
         command = [sys.executable, "-m", "benchmarks.releases.load", "--url", self.endpoint_url]
         command += ["--parameter", self.parameter, "--endpoint", self.endpoint, "--rate", str(rate)]
-        command += ["--body", self.features]
+        # An endpoint that clients were sent away from goes 15 s later, which are scaled.
+        command += ["--body", self.features, "--cache-seconds", str(CACHE_SECONDS * self._time_scale)]
         with subprocess.Popen(
             command, cwd=self._project.root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -188,4 +201,4 @@ def cloud(project: Project, home: Path, time_scale: float) -> Iterator[Stage]:
         if not (process.stdout and process.stdout.readline()):
             raise StageError(f"`switchyard up` did not start; see {home / 'cloud.log'}")
         state = json.loads((home / "cloud.json").read_text(encoding="utf-8"))
-        yield Stage(project, home, state["endpoint_url"])
+        yield Stage(project, home, state["endpoint_url"], time_scale)
