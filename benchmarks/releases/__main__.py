@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -42,9 +43,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="switchyard-releases-", ignore_cleanup_errors=True) as folder:
             _try_all(scenarios, outcomes, Path(folder), options, news)
-    except StageError as error:
+    except (StageError, ClientError) as error:
         news.print(str(error), markup=False)
-        return 1
     except KeyboardInterrupt:
         news.print("stopped")
     if options.json:
