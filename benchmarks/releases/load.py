@@ -7,7 +7,6 @@ requests at a steady rate; then it prints what became of them, as JSON. A line b
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import sys
@@ -44,7 +43,7 @@ class Address:
         self._client = client
         self._seconds = seconds
         self._parameter = parameter
-        self._endpoint = endpoint
+        self._endpoint = self._usual = endpoint
         self._known_until = 0.0
         self._lock = threading.Lock()
 
@@ -52,8 +51,10 @@ class Address:
         """Give the endpoint's name."""
         with self._lock:
             if time.monotonic() > self._known_until:
-                with contextlib.suppress(self._client.exceptions.ParameterNotFound):
+                try:
                     self._endpoint = self._client.get_parameter(Name=self._parameter)["Parameter"]["Value"]
+                except self._client.exceptions.ParameterNotFound:
+                    self._endpoint = self._usual
                 self._known_until = time.monotonic() + self._seconds
             return self._endpoint
 
