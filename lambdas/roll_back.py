@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import BaseModel
-from shared.aws import ClientError, client, error_message, is_missing, is_refused
 from shared.endpoints import Endpoint, describe_endpoint
 from shared.errors import EndpointNotReady, RollBackFailed
 from shared.observability import logger
+from shared.restoring import delete_endpoint, restore_config
 from shared.tasks import StateEvent, task
 from shared.undoing import delete_config, delete_model
 
@@ -136,21 +136,7 @@ def _restore(endpoint: Endpoint, names: Names, earlier: str | None) -> None:
             f"{endpoint.config!r}: {endpoint.why} Nothing was deleted. Update the endpoint to a configuration that "
             "works."
         )
-    try:
-        client("sagemaker").update_endpoint(EndpointName=endpoint.name, EndpointConfigName=earlier)
-    except ClientError as error:
-        if not is_refused(error):
-            raise
-        now = describe_endpoint(endpoint.name)
-        if now is not None and now.in_transition:
-            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
-        raise RollBackFailed(
-            f"Endpoint {endpoint.name!r} ({endpoint.status}) cannot go back from {endpoint.config!r} to "
-            f"{earlier!r}: {error_message(error)} Nothing was deleted. Delete the endpoint and create it "
-            "again with a configuration that works."
-        ) from error
-    logger.info("Went back to the earlier endpoint configuration", endpoint_config=earlier)
-    raise EndpointNotReady(f"Endpoint {endpoint.name!r} goes back to {earlier!r}.")
+    restore_config(endpoint, earlier)
 
 
 def _confirm(endpoint: Endpoint, earlier: str | None) -> None:
@@ -167,18 +153,5 @@ def _confirm(endpoint: Endpoint, earlier: str | None) -> None:
 def _delete_own(endpoint: Endpoint, names: Names) -> bool:
     if endpoint.config != names.endpoint_config:
         return False  # somebody else made it since
-    if endpoint.status != "Deleting":
-        try:
-            client("sagemaker").delete_endpoint(EndpointName=endpoint.name)
-        except ClientError as error:
-            if is_missing(error):
-                return True
-            # SageMaker refuses to delete an endpoint that is still being created.
-            if is_refused(error) and endpoint.in_transition:
-                raise EndpointNotReady(
-                    f"Endpoint {endpoint.name!r} is {endpoint.status}; it is deleted after that."
-                ) from error
-            raise
-    if describe_endpoint(endpoint.name) is not None:
-        raise EndpointNotReady(f"Endpoint {endpoint.name!r} is being deleted.")
+    delete_endpoint(endpoint)
     return True

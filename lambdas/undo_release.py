@@ -13,7 +13,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pydantic import BaseModel, Field
-from shared.aws import ClientError, client, error_message, is_missing, is_refused
+from shared.aws import ClientError, error_message, is_missing, is_refused
 from shared.causes import readable_cause
 from shared.endpoints import Endpoint, describe_endpoint
 from shared.errors import EndpointNotReady, RollBackFailed
@@ -23,6 +23,7 @@ from shared.live_name import switch_back
 from shared.observability import logger
 from shared.registry import ReleaseStatus, note_release
 from shared.release_state import Before, Names, Shadow
+from shared.restoring import delete_endpoint, restore_config
 from shared.tasks import StateEvent, task
 from shared.traffic import set_weights, weights_at
 from shared.undoing import delete_alarms, delete_config, delete_model
@@ -114,7 +115,7 @@ def _undo(names: Names, before: Before, known: list[str]) -> list[str]:
         if before.exists:
             _restore(endpoint, names, before, known)
         elif endpoint.config in names.configs:
-            _delete_own(endpoint)
+            delete_endpoint(endpoint)
             deleted.append(f"endpoint/{endpoint.name}")
     delete_alarms(names.alarms)
     deleted += [f"endpoint-config/{config}" for config in names.configs if delete_config(config)]
@@ -147,7 +148,7 @@ def _restore(endpoint: Endpoint, names: Names, before: Before, known: list[str])
             f"release's {endpoint.config!r}: {why} Nothing was deleted. Update the endpoint to a configuration "
             "that works."
         )
-    _restore_config(endpoint, before)
+    restore_config(endpoint, before.endpoint_config)
 
 
 def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
@@ -170,42 +171,6 @@ def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
         return
     logger.info("The traffic goes back", weights=wanted)
     raise EndpointNotReady(f"Endpoint {endpoint.name!r} gives its traffic back to what served before.")
-
-
-def _restore_config(endpoint: Endpoint, before: Before) -> None:
-    earlier = before.endpoint_config
-    try:
-        client("sagemaker").update_endpoint(EndpointName=endpoint.name, EndpointConfigName=earlier)
-    except ClientError as error:
-        if not is_refused(error):
-            raise
-        now = describe_endpoint(endpoint.name)
-        if now is not None and now.in_transition:
-            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
-        raise RollBackFailed(
-            f"Endpoint {endpoint.name!r} ({endpoint.status}) cannot go back from {endpoint.config!r} to {earlier!r}: "
-            f"{error_message(error)} Nothing was deleted. Delete the endpoint and create it again with a configuration "
-            "that works."
-        ) from error
-    logger.info("Goes back to the earlier endpoint configuration", endpoint_config=earlier)
-    raise EndpointNotReady(f"Endpoint {endpoint.name!r} goes back to {earlier!r}.")
-
-
-def _delete_own(endpoint: Endpoint) -> None:
-    if endpoint.status != "Deleting":
-        try:
-            client("sagemaker").delete_endpoint(EndpointName=endpoint.name)
-        except ClientError as error:
-            if is_missing(error):
-                return
-            # SageMaker refuses to delete an endpoint that is still being created.
-            if is_refused(error) and endpoint.in_transition:
-                raise EndpointNotReady(
-                    f"Endpoint {endpoint.name!r} is {endpoint.status}; it is deleted after that."
-                ) from error
-            raise
-    if describe_endpoint(endpoint.name) is not None:
-        raise EndpointNotReady(f"Endpoint {endpoint.name!r} is being deleted.")
 
 
 def _note(arn: str, release: Event, reason: str) -> None:
