@@ -62,7 +62,7 @@ def machine(**states: Any) -> dict[str, Any]:
     for state in document.values():
         if state["Type"] in {"Choice", "Fail", "Succeed"} or ("End" in state and "Next" in state):
             state.pop("End", None)
-        if state["Type"] in {"Fail", "Succeed"}:
+        if state["Type"] in {"Choice", "Fail", "Succeed"}:
             state.pop("Next", None)
     return {"StartAt": names[0], "States": document}
 

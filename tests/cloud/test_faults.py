@@ -273,6 +273,57 @@ def test_an_updated_endpoint_goes_back_and_answers_all_through(
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
 
 
+def until_in_service(endpoint: str, after: str) -> dict[str, Any]:
+    """The states that look at an endpoint until it is in service, and go on to another then."""
+    describe = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sagemaker:describeEndpoint",
+        "Parameters": {"EndpointName": endpoint},
+        "ResultSelector": {"status.$": "$.EndpointStatus"},
+    }
+    there = {"Variable": "$.status", "StringEquals": "InService", "Next": after}
+    looks = f"Look before {after}"
+    return {looks: describe, f"Go on to {after}?": {"Type": "Choice", "Choices": [there], "Default": looks}}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_deployment_that_has_failed_does_not_fail_again(
+    cloud: LocalCloud, inject: Inject, state: str, name: str, late: bool
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    serve(cloud, name, SAY.format(word="first"))
+    for number in (1, 2):
+        create_model(cloud, f"{name}-{number}", SAY.format(word=number))
+        create_config(cloud, f"{name}-{number}", variant(f"{name}-{number}"))
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-1")
+    settled_endpoint(cloud, name)
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)  # it cannot go back further
+    # A function that fails has not seen the endpoint serve.
+    look = echo(
+        Parameters={"FunctionName": "misbehaving", "Payload": {"do": "raise", "endpoint": name}},
+        Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Look before Second"}],
+    )
+    definition = machine(
+        Hold={"Type": "Wait", "Seconds": 100},
+        Deploy=deploy("updateEndpoint", name),
+        **(until_in_service(name, "First") if late else {}),
+        First=look,
+        **until_in_service(name, "Second"),
+        Second={**look, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]},
+        Done={"Type": "Succeed"},
+    )
+    arn = start(cloud, definition, name=state)
+    fault = inject("misbehaving", "Failed", execution=state)
+    assert ended(cloud, arn)["status"] == "SUCCEEDED"
+    endpoint = settled_endpoint(cloud, name)
+    assert [endpoint["EndpointStatus"], endpoint["EndpointConfigName"]] == ["InService", f"{name}-1"]
+    assert "injected" in endpoint["FailureReason"]
+    assert invoke(cloud, name, "1").startswith(b"1")
+    fired = next(each["fired"] for each in request(cloud, "GET")[1]["faults"] if each["id"] == fault["id"])
+    assert fired == 1
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [

@@ -73,7 +73,8 @@ class Endpoint:
         self._definitions = definitions(configured)
         self.async_config: dict[str, Any] | None = configured.get("AsyncInferenceConfig")
         self.deployed_at = self.created  # when its last deployment began
-        self.is_confirmed = False  # whether who deployed it has seen it serve
+        # Whether its last deployment can fail no more: it has, or who deployed it has seen it serve.
+        self.is_decided = False
         self._earlier_config: str | None = None
         self._failure: str | None = None
         self._traffic = Traffic()
@@ -123,7 +124,7 @@ class Endpoint:
             self.deployment_config = deployment_config or self.deployment_config
             self._settled.clear()
             self._move("Updating")
-            self.deployed_at, self.is_confirmed = self.modified, False
+            self.deployed_at, self.is_decided = self.modified, False
         threading.Thread(
             target=self._update, args=(config_name, keep, plan), name=f"endpoint {self.name}", daemon=True
         ).start()
@@ -181,15 +182,19 @@ class Endpoint:
     def fail(self, note: str) -> None:
         """Let its last deployment fail, as SageMaker reports that, even if it has come to its end.
 
-        A new endpoint becomes Failed; an updated one goes back to the configuration that it had.
+        A new endpoint becomes Failed; an updated one goes back to the configuration that it had. What has failed
+        already is left as it is.
         """
         reason = ping_failure(next(iter(self.variants())).name if self.variants() else "AllTraffic", note)
         with self._lock:
+            if self.is_decided:
+                return
             if self.status in {"Creating", "Updating"}:
                 self._failure = reason
                 if self._traffic.deployment is not None:
                     self._traffic.deployment.abort(reason)
             elif self.status == "InService" and self._earlier_config is not None:
+                self.is_decided = True
                 self._settled.clear()
                 self._move("RollingBack")
                 self.config_name = self._earlier_config
@@ -197,7 +202,7 @@ class Endpoint:
             elif self.status == "InService" and self._traffic.fleet is not None:
                 old = self._traffic.fleet
                 self._traffic.replace(None)
-                self.failure_reason = reason
+                self.failure_reason, self.is_decided = reason, True
                 self._settle("Failed")
                 threading.Thread(target=old.stop, daemon=True).start()
 
@@ -339,7 +344,7 @@ class Endpoint:
     def _fall_back(self, reason: str) -> None:
         """Go on with the fleet that served before, if there is one."""
         with self._lock:
-            self.failure_reason, self._failure = reason, None
+            self.failure_reason, self._failure, self.is_decided = reason, None, True
             self._traffic.keep()
             self._settle("InService" if self._traffic.fleet is not None else "Failed")
 

@@ -89,7 +89,7 @@ class Call:
         started = datetime.datetime.fromisoformat(_execution(self.env)["StartTime"])
         named = set(_texts(self.parameters.get("Payload")))
         deployed = (each for each in self.around.sagemaker.endpoints if each.name in named)
-        return next((each.name for each in deployed if each.deployed_at >= started and not each.is_confirmed), None)
+        return next((each.name for each in deployed if each.deployed_at >= started and not each.is_decided), None)
 
     def applies(self, fault: Fault) -> bool:
         """Return whether the call can go wrong in that way."""
@@ -125,7 +125,7 @@ class Call:
     def confirm(self, endpoint: str | None) -> None:
         """Take a deployment for done once a function that was told of it has succeeded: it cannot fail any more."""
         if self.function is not None and endpoint is not None:
-            self.around.sagemaker.endpoint(endpoint).is_confirmed = True
+            self.around.sagemaker.endpoint(endpoint).is_decided = True
 
     def take_back(self) -> None:
         """Forget what was arranged: the call itself was refused."""
