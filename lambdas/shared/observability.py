@@ -35,7 +35,8 @@ def publish_run_metrics(recipe: str | None, status: str, seconds: float | None, 
     """Write how a run ended, and how long it took: for its recipe, and for all recipes of the project together.
 
     The metrics are RunsDeployed, RunsRejected, RunsRegistered or RunsFailed (one, by the status), and RunDuration; of a
-    release they are ReleasesDone, ReleasesTakenBack or ReleasesFailed, and ReleaseDuration.
+    release they are ReleasesDone, ReleasesTakenBack, ReleasesCompared or ReleasesFailed, and ReleaseDuration. Whichever
+    of the two put a new model into service counts in ModelsDeployed as well.
     Alarms and graphs for all recipes need the metric without the dimension ``recipe``: CloudWatch does not add up
     over a dimension by itself. RunDuration comes by ``status`` as well, since a run that fails early would
     make the others look fast.
@@ -52,9 +53,10 @@ def publish_run_metrics(recipe: str | None, status: str, seconds: float | None, 
         Whether it is a release.
     """
     outcome = _OUTCOMES.get(status, "ReleasesFailed" if is_release else "RunsFailed")
-    values = {outcome: (1.0, MetricUnit.Count)}
-    name = "ReleaseDuration" if is_release else "RunDuration"
-    duration = {} if seconds is None else {name: (seconds, MetricUnit.Seconds)}
+    counted = [outcome, *(["ModelsDeployed"] if status in ("DEPLOYED", "RELEASED") else [])]
+    values = dict.fromkeys(counted, (1.0, MetricUnit.Count))
+    timed = "ReleaseDuration" if is_release else "RunDuration"
+    duration = {} if seconds is None else {timed: (seconds, MetricUnit.Seconds)}
     _write({**values, **duration})
     _write(duration, status=status)
     if recipe is not None:

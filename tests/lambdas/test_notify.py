@@ -139,6 +139,74 @@ def test_a_model_that_is_left_to_a_release_says_how_it_gets_there(status: str, t
     assert (to_do in text) == (status == "PENDING_APPROVAL")
 
 
+PACKAGE = "arn:aws:sagemaker:us-east-1:111122223333:model-package/switchyard-diabetes/3"
+
+
+def release_of(status: str, **further: Any) -> Event:
+    state = {
+        "execution": "release-1",
+        "recipe": "diabetes",
+        "names": {"endpoint": "switchyard-diabetes"},
+        "release": {"strategy": "canary"},
+        "model_package_arn": PACKAGE,
+        **further,
+    }
+    return run_of(status, state, "release-1")
+
+
+def test_a_release_says_what_each_step_saw() -> None:
+    first = {"share": 10, "looks": 3, "requests": 120, "errors_5xx": 0, "errors_4xx": 2, "latency_ms": 8.5}
+    last = {"share": 100, "looks": 1, "requests": 0, "errors_5xx": 0, "errors_4xx": 0, "latency_ms": None}
+    run = release_of("RELEASED", step={"index": 2, "done": [first, last]})
+    assert subject(run) == "Switchyard: diabetes released"
+    assert message(run, LINK, 60) == (
+        "Recipe:        diabetes\nStatus:        RELEASED\nExecution:     release-1\nDuration:      0:01:00\n"
+        f"Endpoint:      switchyard-diabetes\nStrategy:      canary\nModel package: {PACKAGE}\n"
+        "\n"
+        "Steps\n"
+        "   10 %  120 requests, 0 of them 5xx, 2 of them 4xx, 8.5 ms on average\n"
+        "  100 %  0 requests, 0 of them 5xx, 0 of them 4xx\n"
+        "\n"
+        f"{LINK}\n"
+    )
+
+
+def test_a_release_that_was_taken_back_says_why() -> None:
+    run = release_of("ROLLED_BACK", undone={"reasons": ["alarm 'errors' is in ALARM", "5 of 10 answers were 5xx"]})
+    assert subject(run) == "Switchyard: diabetes taken back"
+    assert "\n\nWhy\n  - alarm 'errors' is in ALARM\n  - 5 of 10 answers were 5xx\n\n" in message(run, LINK, 60)
+
+
+def test_a_release_that_failed_says_what_could_not_be_undone() -> None:
+    undone = {"Error": "RollBackFailed", "Cause": json.dumps({"errorMessage": "Update it by hand."})}
+    run = release_of("FAILED", error={"Error": "EndpointFailed", "Cause": "it broke"}, undone=undone)
+    assert subject(run) == "Switchyard: release of diabetes failed"
+    assert "it broke\n\nWhat the run made could not be undone:\nUpdate it by hand.\n" in message(run, LINK, 60)
+
+
+def test_a_shadow_s_comparison_is_told() -> None:
+    comparison = {
+        "passed": False,
+        "reasons": ["3 of 40 answers are more than 10 % apart"],
+        "answers": 40,
+        "mean_difference": 0.021,
+        "largest_difference": 0.3,
+        "share_beyond": 0.075,
+        "no_numbers": 0,
+        "requests": 40,
+        "errors_5xx": 1,
+        "latency_ms": 7.25,
+    }
+    run = release_of("COMPARED", release={"strategy": "shadow"}, shadow={"comparison": comparison})
+    text = message(run, LINK, 60)
+    assert subject(run) == "Switchyard: diabetes compared"
+    assert (
+        "\n\nNot passed: 3 of 40 answers are more than 10 % apart. 40 answers compared, 2.10% apart on average, "
+        "30.00% at most.\n40 requests, 1 of them 5xx, 0 of them 4xx, 7.25 ms on average\n"
+        "Nobody was served by it. It stays Approved: release it with another strategy, or reject it.\n\n"
+    ) in text
+
+
 def test_a_failure_says_what_the_function_said() -> None:
     cause = json.dumps({"errorMessage": "Recipe 'diabets' is not published.", "errorType": "InvalidRun"})
     state = {"input": {"recipe": "diabets"}, "error": {"Error": "InvalidRun", "Cause": cause}}

@@ -112,19 +112,43 @@ def published(text: str) -> dict[tuple[str, ...], dict[str, list[float]]]:
 
 
 @pytest.mark.parametrize(
-    ("status", "metric"),
-    [("DEPLOYED", "RunsDeployed"), ("REJECTED", "RunsRejected"), ("FAILED", "RunsFailed"), ("TIMED_OUT", "RunsFailed")],
+    ("status", "counted"),
+    [
+        ("DEPLOYED", {"RunsDeployed", "ModelsDeployed"}),
+        ("REJECTED", {"RunsRejected"}),
+        ("APPROVED", {"RunsRegistered"}),
+        ("FAILED", {"RunsFailed"}),
+        ("TIMED_OUT", {"RunsFailed"}),
+    ],
 )
 def test_a_runs_end_is_counted_for_its_recipe_and_for_all(
-    status: str, metric: str, capsys: pytest.CaptureFixture[str]
+    status: str, counted: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish_run_metrics("diabetes", status, 12.5)
-    duration = ([12.5], "Seconds")
-    assert published(capsys.readouterr().out) == {
-        ("switchyard",): {metric: ([1.0], "Count"), "RunDuration": duration},
-        ("switchyard", status): {"RunDuration": duration},
-        ("diabetes", "switchyard"): {metric: ([1.0], "Count"), "RunDuration": duration},
-    }
+    assert published(capsys.readouterr().out) == by_dimensions(status, counted, "RunDuration")
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"),
+    [
+        ("RELEASED", {"ReleasesDone", "ModelsDeployed"}),
+        ("ROLLED_BACK", {"ReleasesTakenBack"}),
+        ("COMPARED", {"ReleasesCompared"}),
+        ("ABORTED", {"ReleasesFailed"}),
+    ],
+)
+def test_a_releases_end_is_counted_apart_from_runs(
+    status: str, counted: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_run_metrics("diabetes", status, 12.5, is_release=True)
+    assert published(capsys.readouterr().out) == by_dimensions(status, counted, "ReleaseDuration")
+
+
+def by_dimensions(status: str, counted: set[str], timed: str) -> dict[tuple[str, ...], dict[str, Any]]:
+    """What the end of something that took 12.5 seconds is to be published as."""
+    duration = {timed: ([12.5], "Seconds")}
+    both = {**{name: ([1.0], "Count") for name in counted}, **duration}
+    return {("switchyard",): both, ("switchyard", status): duration, ("diabetes", "switchyard"): both}
 
 
 def test_a_run_that_never_knew_its_recipe_nor_its_start_is_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,7 +235,15 @@ def test_the_dashboards_own_metrics_are_those_that_functions_publish():
     rows = [row for widget in widgets for row in widget["properties"]["metrics"]]
     searches = [row[0]["expression"] for row in rows if isinstance(row[0], dict)]
     own = {re.findall(r'MetricName="(\w+)"', search)[0] for search in searches if "{Switchyard," in search}
-    own |= {row[1] for row in rows if row[0] in ("Switchyard", ".") and str(row[1]).startswith("Runs")}
-    assert own >= {"RunsDeployed", "RunDuration", "GatePassed", "RowsPredicted", "test_rmse"}
+    own |= {row[1] for row in rows if row[0] in ("Switchyard", ".") and str(row[1]).startswith(("Runs", "Releases"))}
+    assert own >= {
+        "RunsDeployed",
+        "ReleasesDone",
+        "ModelsDeployed",
+        "RunDuration",
+        "GatePassed",
+        "RowsPredicted",
+        "test_rmse",
+    }
     code = "".join(path.read_text() for path in (ROOT / "lambdas").rglob("*.py"))
     assert {name for name in own if f'"{name}"' not in code and not name.startswith("test_")} == set()
