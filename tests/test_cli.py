@@ -678,3 +678,27 @@ def test_a_release_that_was_taken_back_is_shown_with_its_steps_and_is_no_success
     assert text.count("Next") == 1
     assert "switchyard packages trees" in text
     assert run.document()["release"]["output"] == TAKEN_BACK
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_comparison_is_shown_and_is_a_success_if_the_answers_are_alike(passed: bool):
+    comparison = {
+        "passed": passed,
+        "answers": 40,
+        "mean_difference": 0.021,
+        "largest_difference": 0.3,
+        "requests": 41,
+        "errors_5xx": 1,
+        "errors_4xx": 0,
+        "latency_ms": 7.254,
+    }
+    reasons = [] if passed else ["3 of 40 answers are more than 10 % apart"]
+    output = {**PENDING, "status": "COMPARED", "comparison": comparison, "reasons": reasons}
+    release = RunResult("arn", "release-1", "SUCCEEDED", output=output, cloud_goes_on=True)
+    text = shown(release)
+    assert release.is_success is passed
+    assert text.splitlines()[1] == "COMPARED  release-1"
+    assert "40 of its answers compared with those that clients got: 2.10% apart on average, 30.00% at most." in text
+    assert "41 requests, 1 of them 5xx, 0 of them 4xx, 7.254 ms on average." in text
+    assert ("3 of 40 answers" in text) is not passed
+    assert "  switchyard release switchyard-trees/3 --strategy canary  # let it serve" in text

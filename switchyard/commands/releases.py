@@ -82,7 +82,7 @@ def approve(
     """Approve a model package, and show the release that this starts.
 
     The approval itself is SageMaker's, and so is the event that it sends; a rule of the stack starts the release.
-    Exit code 0: approved, and released; 1: taken back, or failed; 2: wrong usage, nothing was changed.
+    Exit code 0: approved, and released; 1: taken back, unlike what serves, or failed; 2: wrong usage.
     """
     from switchyard.aws.registry import ModelPackages
     from switchyard.executions.releases import await_release, releases_of
@@ -145,7 +145,7 @@ def release(
     """Release an approved model package by hand: its release was taken back, or has to be another one.
 
     An approval starts a release by itself.
-    Exit code 0: released; 1: taken back, or failed; 2: wrong usage, nothing was started.
+    Exit code 0: released; 1: taken back, unlike what serves, or failed; 2: wrong usage, nothing was started.
     """
     from switchyard.aws.registry import ModelPackages
     from switchyard.executions.names import check_name

@@ -47,6 +47,9 @@ def show_result(result: RunResult, console: Console) -> None:
     if steps := _steps(result):
         console.print()
         console.print(steps_table(steps))
+    if result.comparison is not None:
+        console.print()
+        console.print(_comparison(result.comparison), soft_wrap=True)
     for reason in _reasons(result):
         console.print(Text(f"  {reason}", style="red"), soft_wrap=True)
     if rows := list(_places(result)):
@@ -72,7 +75,8 @@ def show_result(result: RunResult, console: Console) -> None:
 
 
 def _headline(result: RunResult) -> Text:
-    in_vain = result.outcome in ("REJECTED", "ROLLED_BACK", "ABORTED")
+    is_unlike = result.comparison is not None and not result.comparison.get("passed")
+    in_vain = is_unlike or result.outcome in ("REJECTED", "ROLLED_BACK", "ABORTED")
     style = "yellow" if in_vain else "green" if result.status == Status.SUCCEEDED else "red"
     words = "STOPPED" if result.outcome == "ABORTED" else result.outcome.replace("_", " ")
     took = f" after {format_seconds(result.duration_seconds)}" if result.duration_seconds is not None else ""
@@ -130,6 +134,19 @@ def steps_table(steps: list[dict[str, Any]]) -> Table:
         counts = (str(step.get(key, "-")) for key in ("requests", "errors_5xx", "errors_4xx"))
         table.add_row(f"{step.get('share')} %", *counts, f"{latency:.4g} ms" if latency is not None else "-")
     return table
+
+
+def _comparison(found: dict[str, Any]) -> str:
+    """Say how like its answers were to those of the model that serves."""
+    mean, largest = found.get("mean_difference"), found.get("largest_difference")
+    apart = f": {mean:.2%} apart on average, {largest:.2%} at most" if mean is not None and largest is not None else ""
+    latency = found.get("latency_ms")
+    took = f", {latency:.4g} ms on average" if latency is not None else ""
+    return (
+        f"{found.get('answers')} of its answers compared with those that clients got{apart}.\n"
+        f"{found.get('requests')} requests, {found.get('errors_5xx')} of them 5xx, {found.get('errors_4xx')} of them "
+        f"4xx{took}. Nobody was served by it; it stays Approved."
+    )
 
 
 def _steps(result: RunResult) -> list[dict[str, Any]]:
@@ -196,6 +213,9 @@ def next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
     if name and result.cloud_goes_on and result.outcome == PENDING_APPROVAL:
         yield f"switchyard approve {name}", "its release begins"
         yield f"switchyard reject {name} --reason TEXT", "it stays out of service, and the registry says why"
+    if name and result.cloud_goes_on and result.comparison is not None:
+        yield f"switchyard release {name} --strategy canary", "let it serve"
+        yield f"switchyard reject {name} --reason TEXT", "never let it"
     if name and result.cloud_goes_on and result.outcome in ("ROLLED_BACK", "RELEASED"):
         yield f"switchyard packages {_recipe(result)}", "which models serve, which were taken back"
     if not state:

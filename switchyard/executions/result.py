@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
 # The workflows' own words for how they ended, where that decides what is to be said and done next.
-PENDING_APPROVAL, APPROVED = "PENDING_APPROVAL", "APPROVED"
+PENDING_APPROVAL, APPROVED, COMPARED = "PENDING_APPROVAL", "APPROVED", "COMPARED"
 _IN_VAIN = ("REJECTED", "ROLLED_BACK")
 _LOG_LINES = 15
 # Enough for the first row of any table.
@@ -91,10 +91,18 @@ class RunResult:
 
     @property
     def is_success(self) -> bool:
-        """Whether it did what was asked for: a model that is rejected, or taken back, is none."""
+        """Whether it did what was asked for: a model that is rejected, taken back, or unlike what serves, is none."""
         if self.release is not None and not self.release.is_success:
             return False
+        if self.comparison is not None and not self.comparison.get("passed"):
+            return False
         return self.status == Status.SUCCEEDED and self.outcome not in _IN_VAIN
+
+    @property
+    def comparison(self) -> dict[str, Any] | None:
+        """What a release as a shadow has found: `passed`, `answers`, `mean_difference` ...; None of any other."""
+        found = self.output.get("comparison") if isinstance(self.output, dict) else None
+        return found if isinstance(found, dict) and self.outcome == COMPARED else None
 
     def document(self) -> dict[str, Any]:
         """Give the JSON document of `--json`."""
