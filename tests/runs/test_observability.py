@@ -16,10 +16,11 @@ from tests.runs.conftest import Execution, Site, add_recipe
 
 def names(site: Site, namespace: str, **dimensions: str) -> set[str]:
     """Give the names of the metrics that have just these dimensions."""
-    found = site.client("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
+    pages = site.client("cloudwatch").get_paginator("list_metrics").paginate(Namespace=namespace)
     return {
         metric["MetricName"]
-        for metric in found
+        for page in pages
+        for metric in page["Metrics"]
         if {each["Name"]: each["Value"] for each in metric["Dimensions"]} == dimensions
     }
 
