@@ -168,7 +168,6 @@ class Provisioner:
             raise UnsupportedTypeError(f"{kind}: {type(error).__name__}: {error}") from error
 
         def attribute(wanted: str) -> Any:
-            # The models' own way imports all of moto's CloudFormation, a second's work, before it looks.
             if wanted == "Arn" and isinstance(getattr(resource, "arn", None), str):
                 # A log group's ARN ends with the streams' place: that is what policies are to name.
                 return f"{resource.arn}:*" if kind == "AWS::Logs::LogGroup" else resource.arn

@@ -14,6 +14,8 @@ from switchyard.cloud.intrinsics import TemplateError
 
 # Stands in for an S3 bucket: its keys are paths on this machine. `sam package` would upload them instead.
 LOCAL_BUCKET = "switchyard-local-files"
+# Far more than any template's, far less than what libyaml's recursion bears.
+_MOST_NESTED = 500
 # Which property of which resource names local files, and what that property looks like once in S3.
 _LOCAL_PATHS = {
     "AWS::Serverless::Function": ("CodeUri", ("Bucket", "Key")),
@@ -82,13 +84,7 @@ def parse(text: str, place: str) -> dict[str, Any]:
     TemplateError
         It is no YAML, or has no resources with types.
     """
-    import yaml
-    from samtranslator.yaml_helper import yaml_parse
-
-    try:
-        template = yaml_parse(text)
-    except yaml.YAMLError as error:
-        raise TemplateError(f"{place}: the template is not valid YAML: {error}") from None
+    template = _read_yaml(text, place)
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise TemplateError(f"{place}: the template has no Resources")
     for logical_id, resource in template["Resources"].items():
@@ -98,6 +94,26 @@ def parse(text: str, place: str) -> dict[str, Any]:
     for section in ("Globals", "Parameters", "Mappings", "Conditions", "Outputs"):
         _check_mapping(template, section, place)
     return template
+
+
+def _read_yaml(text: str, place: str) -> Any:
+    import yaml
+    from samtranslator.yaml_helper import intrinsics_multi_constructor
+
+    # By libyaml, which PyYAML's wheels have: seven times as fast, and this is a part of every start.
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """YAML with CloudFormation's short tags."""
+
+    Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MOST_NESTED:  # libyaml goes on until the stack, and so the process, ends
+                raise TemplateError(f"{place}: the template is nested more than {_MOST_NESTED} deep")
+        return yaml.load(text, Loader=Loader)  # noqa: S506 - it is a SafeLoader
+    except yaml.YAMLError as error:
+        raise TemplateError(f"{place}: the template is not valid YAML: {error}") from None
 
 
 def _check_mapping(owner: dict[str, Any], key: str, place: str) -> None:

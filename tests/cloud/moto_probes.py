@@ -23,7 +23,8 @@ PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 
 def main(mended: bool) -> dict[str, Any]:
     """Look at everything; the answers are by the name of the function that mends it."""
-    seen = {"load_batch_lazily": importing_the_interpreter_imports_ec2(mended)}
+    seen: dict[str, Any] = {"load_batch_lazily": importing_the_interpreter_imports_ec2(mended)}
+    seen["load_errors_of_cloudformation_alone"] = asking_for_an_attribute_imports_cloudformation()
     seen["execute_state_machines"] = a_machine_of_cloudformation_can_be_started()
     ended: list[str] = []
     told: list[str] = []
@@ -132,6 +133,15 @@ def importing_the_interpreter_imports_ec2(mended: bool) -> bool:
     else:
         import moto.stepfunctions.parser.models  # noqa: F401
     return "moto.ec2.models" in sys.modules
+
+
+def asking_for_an_attribute_imports_cloudformation() -> bool:
+    """Ask a topic for an attribute, as Fn::GetAtt does."""
+    from moto.sns.models import Topic, sns_backends
+
+    topic = Topic("asked", sns_backends["123456789012"]["us-east-1"])
+    assert topic.get_cfn_attribute("TopicName") == "asked"
+    return "moto.cloudformation.models" in sys.modules
 
 
 def parses_of_paths_read_and_written_twice() -> list[int]:

@@ -66,6 +66,8 @@ def resources(text: str) -> str:
         ("Resources: {A: {Type: 7}}", "the resource A has no Type"),
         ("Resources:\n  A: {Type: 'AWS::SNS::Topic'\n", "the template is not valid YAML: "),
         ("a: b: c", "the template is not valid YAML: "),
+        ("a: " + "[" * 100_000, "the template is nested more than 500 deep"),
+        ("- " * 100_000, "the template is nested more than 500 deep"),
         ("a: !Nonsense [", "the template is not valid YAML: "),
         (b"\xff\xfe\x00", "the template is not "),
         (resources("A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref Nobody}}"), "Ref names 'Nobody'"),

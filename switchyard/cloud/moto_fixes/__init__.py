@@ -50,7 +50,12 @@ from switchyard.cloud.moto_fixes.logs_and_metrics import (
     select_log_streams_by_prefix,
 )
 from switchyard.cloud.moto_fixes.s3 import evaluate_bucket_policies, tell_of_objects
-from switchyard.cloud.moto_fixes.startup import list_regions_once, list_services_once, read_service_descriptions_once
+from switchyard.cloud.moto_fixes.startup import (
+    list_regions_once,
+    list_services_once,
+    load_errors_of_cloudformation_alone,
+    read_service_descriptions_once,
+)
 
 __all__ = [
     "answer_cloudwatch",
@@ -70,6 +75,7 @@ __all__ = [
 def apply() -> None:
     """Mend moto, in this process, once."""
     load_batch_lazily()
+    load_errors_of_cloudformation_alone()
     execute_state_machines()
     evaluate_jsonata()
     name_error_codes()
