@@ -230,7 +230,6 @@ class Cloud:
         self._stacks.adopt(cloudformation.record_of(self._control.stack, template), template.resolve().parent)
         functions = [made for made in self._control.stack.resources if made.type == "AWS::Lambda::Function"]
         self._faults.know_functions({made.logical_id: made.physical_id for made in functions})
-        self._functions.prepare()
         return self._control.stack
 
     @contextlib.contextmanager

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from switchyard.cloud.logs import LogStream, pump
 from switchyard.cloud.processes import ProcessHost
 from switchyard.cloud.runtime_api import Invocation, RuntimeApi, trace_header
 
-MOST_PREPARED = 16
+MOST_PREPARED = 24
 MOST_IDLE = 2  # of one function, once a burst of events is over
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 LATEST = "$LATEST"
@@ -157,6 +158,7 @@ class Functions:
         self._published: Counter[str] = Counter()
         self._idle: dict[str, list[_Worker]] = {}
         self._all: set[_Worker] = set()
+        self._begun: set[str] = set()  # the keys of functions that have had a worker
         self._crashes: dict[tuple[str, bytes], str] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -211,9 +213,13 @@ class Functions:
         for each in gone:
             self._end_idle(each.key)
 
-    def prepare(self) -> None:
-        """Start one worker for each function ahead of its first event, in the background."""
-        threading.Thread(target=self._prepare, name="functions", daemon=True).start()
+    def prepare(self, arns: Sequence[str]) -> None:
+        """Start a worker for each function that has never had one, ahead of its first event, in the background."""
+        with self._lock:
+            found = [function for each in arns if (function := self.get(each)) and function.key not in self._begun]
+            self._begun.update(function.key for function in found[:MOST_PREPARED])
+        if found:
+            threading.Thread(target=self._prepare, args=(found[:MOST_PREPARED],), name="functions", daemon=True).start()
 
     def get(self, name_or_arn: str, qualifier: str = "") -> Function | None:
         """Find a function by its name, its ARN, or either with a qualifier.
@@ -259,23 +265,20 @@ class Functions:
             worker.end()
         self._host.close()
 
-    def _prepare(self) -> None:
-        # What a resource policy lets others invoke, such as an API, comes last: a run waits for the rest.
-        in_turn = sorted(self.list(), key=lambda function: self.policies.document(function.arn) is not None)
-        for function in in_turn[:MOST_PREPARED]:
-            with self._lock:
-                if self._idle.get(function.name) or self._closed:
-                    continue
+    def _prepare(self, functions: Sequence[Function]) -> None:
+        for function in functions:
+            if self._closed:
+                return
             try:
-                worker = _Worker(function, self._identity, self._host)
+                worker = self._begin(function)
             except ProcessLookupError:
                 return  # the cloud has been closed meanwhile
             with self._lock:
-                self._all.add(worker)
-                self._idle.setdefault(function.name, []).append(worker)
+                self._idle.setdefault(function.key, []).append(worker)
 
     def _end_idle(self, key: str) -> None:
         with self._lock:
+            self._begun.discard(key)
             stale = self._idle.pop(key, [])
             self._all.difference_update(stale)
         for worker in stale:
@@ -290,6 +293,11 @@ class Functions:
                     return worker
                 self._all.discard(worker)
                 worker.end()
+        return self._begin(function)
+
+    def _begin(self, function: Function) -> _Worker:
+        with self._lock:
+            self._begun.add(function.key)
         worker = _Worker(function, self._identity, self._host)
         with self._lock:
             self._all.add(worker)

@@ -8,7 +8,7 @@ from typing import Any
 from switchyard.cloud.faults import Faults
 from switchyard.cloud.functions import Functions
 from switchyard.cloud.sagemaker.api import SageMaker
-from switchyard.cloud.states import context, faults, logs, progress, redrive, sagemaker, status
+from switchyard.cloud.states import context, faults, logs, preparing, progress, redrive, sagemaker, status
 
 
 def install(
@@ -28,7 +28,7 @@ def install(
     service : SageMaker
         Wakes a ``.sync`` task as soon as its job has ended.
     functions : Functions
-        What tasks invoke.
+        What tasks invoke; a machine's start with its execution.
     injected : Faults
         What is to go wrong.
     on_redrive : callable
@@ -39,5 +39,6 @@ def install(
     sagemaker.install(client_for, lambda job_arn, timeout: service.job(job_arn).wait(timeout))
     faults.install(injected, client_for, service, functions)
     status.install()
+    preparing.install(functions.prepare)
     redrive.install(on_redrive)
     logs.install()
