@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.cloud.local_cloud import LocalCloud, wait_until
-from tests.cloud.machines import run
+from tests.cloud.machines import machine, run, start
 
 HELLO = """
     import os
@@ -97,6 +97,18 @@ def test_a_function_of_an_archive_in_the_call_runs(cloud: LocalCloud, name: str)
     with urllib.request.urlopen(found["Code"]["Location"]) as archive:
         assert archive.read() == packed(FILES)
     wait_until(lambda: "said {'a': 1}" in cloud.log(f"/aws/lambda/{name}"))
+
+
+def test_a_function_starts_with_the_execution_that_will_invoke_it(cloud: LocalCloud, name: str) -> None:
+    create(cloud, name, Code={"ZipFile": packed({**FILES, "app.py": 'print("is ready")\n' + dedent(HELLO)})})
+    greet = {"Type": "Task", "Resource": f"arn:aws:lambda:us-east-1:123456789012:function:{name}"}
+    execution = start(cloud, machine(Hold={"Type": "Wait", "Seconds": 99_999_999}, Greet=greet))
+    wait_until(lambda: cloud.log(f"/aws/lambda/{name}") == ["is ready"])
+    states = cloud.client("stepfunctions")
+    assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
+    states.stop_execution(executionArn=execution)
+    assert call(cloud, name)["word"] == "hello"
+    assert cloud.log(f"/aws/lambda/{name}").count("is ready") == 1  # by the worker that was there
 
 
 def test_a_function_of_an_archive_in_s3_runs(cloud: LocalCloud, name: str) -> None:
