@@ -27,7 +27,18 @@ REFERENCE := .venv-reference/bin
 PYTORCH := .venv-pytorch/bin
 # Dependency groups need a pip of 2025 or later.
 PIP := pip==26.3
-INSTALL := -m pip install --quiet --disable-pip-version-check
+INSTALL := install --quiet --disable-pip-version-check
+# What the environments beside .venv are for.
+IS_author := the SDK that workflows are written with
+IS_sam := the AWS SAM command line
+IS_checkov := checkov, which looks for what is unsafe in the template
+IS_cdk := the AWS CDK, whose library talks to Node
+IS_image := scikit-learn 1.4.2, as in SageMaker's image
+IS_reference := sagemaker-training, which SageMaker's containers run
+# Compiling all of it takes longer than using the part that is used.
+COMPILE_checkov := --no-compile
+COMPILE_cdk := --no-compile
+COMPILE_reference := --no-compile
 
 .DEFAULT_GOAL := help
 .PHONY: help run up test test-image lint format bench releases docs render author schema console screenshots cdk test-page environments clean
@@ -107,67 +118,34 @@ environments: .venv/.ready-dev .venv-author/.ready .venv-sam/.ready .venv-checko
 clean:
 	rm -rf web/node_modules .venv .venv-author .venv-sam .venv-checkov .venv-cdk .venv-image .venv-reference .venv-pytorch .switchyard
 
-.venv/.ready: pyproject.toml constraints.txt
+.venv/.pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Switchyard needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 run"; exit 1; }
 	@echo "Setting up .venv (once, about half a minute) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python $(INSTALL) '$(PIP)'
-	@$(BIN)/python $(INSTALL) --constraint constraints.txt --editable .
+	@$(BIN)/python -m pip $(INSTALL) '$(PIP)'
+	@touch $@
+
+.venv/.ready: pyproject.toml constraints.txt .venv/.pip
+	@$(BIN)/python -m pip $(INSTALL) --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready
 	@echo "Adding what the tests and linters need ..."
-	@$(BIN)/python $(INSTALL) --constraint constraints.txt --group dev
+	@$(BIN)/python -m pip $(INSTALL) --constraint constraints.txt --group dev
 	@touch $@
 
-.venv-author/.ready: pyproject.toml constraints-author.txt
-	@echo "Setting up .venv-author (the SDK that workflows are written with) ..."
-	@$(PYTHON) -m venv .venv-author
-	@$(AUTHOR)/python $(INSTALL) '$(PIP)'
-	@$(AUTHOR)/python $(INSTALL) --constraint constraints-author.txt --group author
-	@touch $@
-
-.venv-sam/.ready: pyproject.toml constraints-sam.txt
-	@echo "Setting up .venv-sam (the AWS SAM command line) ..."
-	@$(PYTHON) -m venv .venv-sam
-	@$(SAM)/python $(INSTALL) '$(PIP)'
-	@$(SAM)/python $(INSTALL) --constraint constraints-sam.txt --group sam
-	@touch $@
-
-.venv-checkov/.ready: pyproject.toml constraints-checkov.txt
-	@echo "Setting up .venv-checkov (checkov, which looks for what is unsafe in the template) ..."
-	@$(PYTHON) -m venv .venv-checkov
-	@$(CHECKOV)/python $(INSTALL) '$(PIP)'
-	@$(CHECKOV)/python $(INSTALL) --constraint constraints-checkov.txt --group checkov
-	@touch $@
-
-.venv-cdk/.ready: pyproject.toml constraints-cdk.txt
-	@echo "Setting up .venv-cdk (the AWS CDK, whose library talks to Node) ..."
-	@$(PYTHON) -m venv .venv-cdk
-	@$(CDK)/python $(INSTALL) '$(PIP)'
-	@$(CDK)/python $(INSTALL) --constraint constraints-cdk.txt --group cdk
-	@touch $@
-
-.venv-image/.ready: pyproject.toml constraints-image.txt
-	@echo "Setting up .venv-image (scikit-learn 1.4.2, as in SageMaker's image) ..."
-	@$(PYTHON) -m venv .venv-image
-	@$(IMAGE)/python $(INSTALL) '$(PIP)'
-	@$(IMAGE)/python $(INSTALL) --constraint constraints-image.txt --group image
-	@touch $@
-
-.venv-reference/.ready: pyproject.toml constraints-reference.txt
-	@echo "Setting up .venv-reference (sagemaker-training, which SageMaker's containers run) ..."
-	@$(PYTHON) -m venv .venv-reference
-	@$(REFERENCE)/python $(INSTALL) '$(PIP)'
-	@$(REFERENCE)/python $(INSTALL) --constraint constraints-reference.txt --group reference
-	@touch $@
-
-.venv-pytorch/.ready: pyproject.toml constraints.txt
+# Each of the others is filled by the pip of .venv, from the dependency group of its name.
+.venv-pytorch/.ready: pyproject.toml constraints.txt .venv/.pip
 	@echo "Setting up .venv-pytorch (the project with torch beside it; optional) ..."
-	@$(PYTHON) -m venv .venv-pytorch
-	@$(PYTORCH)/python $(INSTALL) '$(PIP)'
-	@$(PYTORCH)/python $(INSTALL) --constraint constraints.txt --group pytorch --editable .
+	@$(PYTHON) -m venv --without-pip .venv-pytorch
+	@$(BIN)/python -m pip --python .venv-pytorch/bin/python $(INSTALL) --constraint constraints.txt --group pytorch --editable .
+	@touch $@
+
+.venv-%/.ready: pyproject.toml constraints-%.txt .venv/.pip
+	@echo "Setting up .venv-$* ($(IS_$*)) ..."
+	@$(PYTHON) -m venv --without-pip .venv-$*
+	@$(BIN)/python -m pip --python .venv-$*/bin/python $(INSTALL) $(COMPILE_$*) --constraint constraints-$*.txt --group $*
 	@touch $@
 
 web/node_modules/.ready: web/package.json web/package-lock.json

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.chromium import QUIET, find_chromium
 from tests.cloud.local_cloud import wait_until
@@ -16,6 +16,9 @@ from tests.console.conftest import cloud, console
 from tests.runs.conftest import Site, project, site
 
 __all__ = ["cloud", "console", "project", "site"]
+# A page may be slow where much else runs; Playwright's own five seconds then say nothing about it.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def page(chromium: Browser, console: Any) -> Iterator[Page]:
         base_url=console.url, viewport={"width": 1440, "height": 900}, reduced_motion="reduce", locale="en-GB"
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -112,7 +112,7 @@ def test_a_failed_run_is_redriven_to_its_deployment(page: Page, site: Site, proj
     expect(page.get_by_role("region", name="Why it failed")).to_contain_text("the switch is off")
     site.client("s3").put_object(Bucket=bucket, Key=key, Body=b"on")
     page.get_by_role("button", name="Redrive", exact=True).click()
-    expect(page.get_by_role("status").filter(has_text="Succeeded")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("status").filter(has_text="Succeeded")).to_be_visible()
     expect(page.get_by_text("Redriven once")).to_be_visible()
     expect(node(page, "Smoke test")).to_have_accessible_name(re.compile("succeeded"))
     expect(page.get_by_role("region", name="Why it failed")).to_have_count(0)
