@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 def rendered() -> Iterator[tuple[Path, str]]:
     """Give each file that rendering writes, with its text."""
     _forget_this_machine()
+    _read_descriptions_once()
     for module_path in sorted(FOLDER.glob("[!_]*.py")):
         if module_path.stem == Path(__file__).stem:
             continue
@@ -91,6 +92,20 @@ def _forget_this_machine() -> None:
     logging.disable(logging.WARNING)
     # Nothing to be done about it here: the stepfunctions SDK asks for its own version that way.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+
+
+def _read_descriptions_once() -> None:
+    # The SDKs open a session for each state and for each image, and each session parses AWS's descriptions anew.
+    from botocore.loaders import JSONFileLoader
+
+    load, known = JSONFileLoader.load_file, {}
+
+    def load_once(self: JSONFileLoader, path: str) -> Any:
+        if path not in known:
+            known[path] = load(self, path)
+        return known[path]
+
+    JSONFileLoader.load_file = load_once
 
 
 def _readable(machine: dict[str, Any]) -> dict[str, Any]:
