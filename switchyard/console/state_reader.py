@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from switchyard.console.jobs import (
     MetricCurves,
@@ -21,9 +21,20 @@ from switchyard.console.schema import Job, Log
 from switchyard.console.state_logs import JobLines, LogReader, is_live, saved_entries, saved_log
 
 if TYPE_CHECKING:
-    from switchyard.console.opened import OpenedExecution
+    from switchyard.console.schema import ExecutionRow
+    from switchyard.console.sources import Source
+    from switchyard.executions.history import HistoryBuilder
     from switchyard.executions.visits import Job as StateJob
     from switchyard.executions.visits import StateVisit
+
+
+class Execution(Protocol):
+    """What it has to know of an execution, as it is now: the history may be made anew."""
+
+    arn: str
+    source: Source
+    row: ExecutionRow
+    builder: HistoryBuilder
 
 
 class StateReader:
@@ -37,7 +48,7 @@ class StateReader:
         Which visit, by its id.
     """
 
-    def __init__(self, execution: OpenedExecution, visit: int) -> None:
+    def __init__(self, execution: Execution, visit: int) -> None:
         self._execution = execution
         self._id = visit
         self._lock = threading.Lock()

@@ -1,8 +1,9 @@
 import { useMemo, useState } from "preact/hooks";
 import type { MutableRef } from "preact/hooks";
-import { labelWidth, type Layout, type Route } from "./layout";
+import type { Layout } from "./layout";
 import { routePath } from "./paths";
 import type { EdgeRun } from "./run";
+import { labelWidth, type Route } from "./shapes";
 
 export interface EdgesProps {
   layout: Layout;

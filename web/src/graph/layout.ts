@@ -3,7 +3,8 @@
 import dagre from "@dagrejs/dagre";
 import { classify } from "./classify";
 import type { Graph, GraphEdge, GraphNode, Region } from "./model";
-import { downRoute, type Band, type Point, sideRoutes } from "./routes";
+import { type Band, downRoute, sideRoutes } from "./routes";
+import { labelWidth, type Place, type Point, type Route } from "./shapes";
 
 /** A state's place: its top left corner and its size. */
 export interface Box {
@@ -23,17 +24,6 @@ export interface Frame {
   readonly y: number;
   readonly width: number;
   readonly height: number;
-}
-
-/** An arrow's line, from the border of one box to the border of another. */
-export interface Route {
-  readonly edge: GraphEdge;
-  readonly region: Region;
-  /** `down` is a curve through its points, `side` has square corners. */
-  readonly shape: "down" | "side";
-  readonly points: readonly Point[];
-  /** The middle of its label. */
-  readonly label: Point | null;
 }
 
 export interface Layout {
@@ -136,13 +126,6 @@ function measure(node: GraphNode, options: LayoutOptions): Size {
   };
 }
 
-export interface Place {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 type BareRoute = Omit<Route, "region">;
 
 interface Column {
@@ -213,11 +196,6 @@ function handlersRight(edges: readonly GraphEdge[]): { left: string; right: stri
   return edges
     .filter((edge) => edge.isCatch)
     .flatMap((edge) => (next.get(edge.from) ?? []).map((node) => ({ left: node.id, right: edge.to.id })));
-}
-
-/** How wide a label is drawn; long ones are cut there. */
-export function labelWidth(label: string): number {
-  return Math.min(190, label.length * 6.5 + 10);
 }
 
 /** Beside the states that lead there, as far as the column has room. */

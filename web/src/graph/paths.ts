@@ -1,8 +1,7 @@
 // An arrow's line as the `d` of an SVG path, its head included.
 
 import { curveBumpY, line } from "d3-shape";
-import type { Route } from "./layout";
-import type { Point } from "./routes";
+import type { Point, Route } from "./shapes";
 
 const HEAD = 5;
 const CORNER = 7;

@@ -1,12 +1,7 @@
 // How arrows run: down through the ranks, or along the side of the boxes.
 
-import { labelWidth, type Place, type Route } from "./layout";
 import type { GraphEdge, GraphNode } from "./model";
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
+import { labelWidth, type Place, type Point, type Route } from "./shapes";
 
 /** The height that a rank takes, from its tallest box. */
 export interface Band {
