@@ -262,7 +262,7 @@ def _steps(run: Event) -> Iterator[str]:
         return
     yield "Steps"
     for step in run.step.done:
-        latency = "" if step.latency_ms is None else f", {step.latency_ms:g} ms on average"
+        latency = "" if step.latency_ms is None or not step.requests else f", {step.latency_ms:g} ms on average"
         yield (
             f"  {step.share:>3} %  {step.requests} requests, {step.errors_5xx} of them 5xx, {step.errors_4xx} of them "
             f"4xx{latency}"

@@ -58,7 +58,9 @@ class ExecutionStatusError(SwitchyardError):
 
 
 class PackageStatusError(SwitchyardError):
-    """When a model package cannot be approved, rejected or released as it stands."""
+    """When a model package cannot be approved, rejected or released as it stands: nothing was changed."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class UsageError(SwitchyardError):

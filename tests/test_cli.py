@@ -643,7 +643,10 @@ TAKEN_BACK = {
     **PENDING,
     "status": "ROLLED_BACK",
     "reasons": ["latency 612 ms"],
-    "steps": [{"share": 10, "requests": 7}],
+    "steps": [
+        {"share": 10, "requests": 7, "latency_ms": 8.5},
+        {"share": 20, "requests": 0, "latency_ms": 1.8},  # of its samples alone
+    ],
 }
 
 
@@ -675,6 +678,8 @@ def test_a_release_that_was_taken_back_is_shown_with_its_steps_and_is_no_success
     assert (release.is_success, run.is_success) == (False, False)
     assert text.index("APPROVED  trees-1") < text.index("ROLLED BACK  release-1") < text.index("latency 612 ms")
     assert "10 %" in text
+    assert "8.5 ms" in text
+    assert "1.8 ms" not in text
     assert text.count("Next") == 1
     assert "switchyard packages trees" in text
     assert run.document()["release"]["output"] == TAKEN_BACK

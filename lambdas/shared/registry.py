@@ -16,6 +16,8 @@ MAX_METADATA_VALUE = 256
 MAX_DESCRIPTION = 1024
 _NOT_METADATA = re.compile(r"[^\w\s.:/=+@-]")
 
+_INSTEAD = {" %": " percent", "%": " percent", ",": " -", ";": " -", "'": "", '"': "", "`": "", "(": "- ", ")": ""}
+
 # The metadata of a package that says whether it serves.
 RELEASE = "release"
 
@@ -96,6 +98,13 @@ def metadata_value(text: str) -> str:
     return _NOT_METADATA.sub("-", " ".join(text.split()))[:MAX_METADATA_VALUE]
 
 
+def metadata_sentence(text: str) -> str:
+    """Give a sentence as a package's metadata takes it, with what that refuses in other words or left out."""
+    for refused, instead in _INSTEAD.items():
+        text = text.replace(refused, instead)
+    return metadata_value(text)
+
+
 def describe_package(arn: str) -> dict[str, Any] | None:
     """Give what DescribeModelPackage says; None when there is no such package."""
     try:
@@ -119,6 +128,8 @@ def note_release(arn: str, status: ReleaseStatus, *, rejected_for: str | None = 
         takes an entry away.
     """
     entries = {RELEASE: status.value, **facts}
+    if "release_reason" in entries:
+        entries["release_reason"] = metadata_sentence(entries["release_reason"])
     verdict: dict[str, Any] = {}
     if gone := [key for key, value in entries.items() if not value]:
         verdict["CustomerMetadataPropertiesToRemove"] = gone

@@ -30,6 +30,8 @@ _VERSION = re.compile(r"(?P<group>[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62})/(?P<version>
 _RECIPE = re.compile(r"[a-z0-9](-?[a-z0-9]){0,31}")
 _MISSING = ("ValidationException", "ResourceNotFound", "ResourceNotFoundException")
 _MACHINE, _MACHINE_NAME = "TrainAndDeployStateMachineArn", "-train-and-deploy"
+# DescribeEndpoint's documentation, "EndpointStatus": those in which requests are answered.
+_SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 # DescribeModelPackage at a time: AWS counts requests.
 _AT_ONCE = 8
 
@@ -152,6 +154,35 @@ class ModelPackages:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             packages = list(threads.map(lambda summary: self.describe(summary["ModelPackageArn"]), newest))
         return [package for package in packages if self._is_of_this_project(package)]
+
+    def serving(self, packages: Iterable[Package]) -> set[str]:
+        """Tell which of these packages serve now: of each group the newest that came into service, with its endpoint.
+
+        Parameters
+        ----------
+        packages
+            Packages, the newest first, as `all` lists them.
+
+        Returns
+        -------
+        set of str
+            Their ARNs.
+        """
+        newest: dict[str, Package] = {}
+        for package in packages:
+            if package.approval == APPROVED and came_into_service(package.metadata):
+                newest.setdefault(package.group, package)
+        return {package.arn for package in newest.values() if self._is_in_service(package)}
+
+    def _is_in_service(self, package: Package) -> bool:
+        endpoint = package.metadata.get("released_endpoint", package.group)
+        try:
+            status = self._client.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+        except ClientError as error:
+            if error_code(error) not in _MISSING and not is_denied(error):
+                raise
+            return False
+        return status in _SERVING
 
     def find(self, text: str, *, waiting: bool = True) -> Package:
         """Find a package by what a person calls it.

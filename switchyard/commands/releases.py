@@ -25,6 +25,13 @@ PackageName = Annotated[
     str,
     typer.Argument(metavar="MODEL_PACKAGE", help="An ARN, GROUP/VERSION, or a recipe for its newest one that waits."),
 ]
+ApprovedPackage = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL_PACKAGE",
+        help="An ARN, GROUP/VERSION, or a recipe for its newest one that is approved and was never released.",
+    ),
+]
 Profile = Annotated[str | None, typer.Option("--profile", help="The AWS profile to use.", metavar="NAME")]
 Region = Annotated[str | None, typer.Option("--region", help="The AWS region.", metavar="CODE")]
 NoFollow = Annotated[bool, typer.Option("--no-follow", help="Do not show the release.")]
@@ -56,14 +63,16 @@ def packages(
     """List model packages, the newest first: which wait for approval, which serve, which were taken back and why."""
     from switchyard.aws.registry import PENDING, ModelPackages
 
-    found = ModelPackages(connect(with_options(target_of(context), profile, region))).all(recipe, limit=limit)
+    registry = ModelPackages(connect(with_options(target_of(context), profile, region)))
+    found = registry.all(recipe, limit=limit)
+    serving = registry.serving(found)
     if as_json:
-        print_json({"packages": [package.document() for package in found]})
+        print_json({"packages": [{**package.document(), "serves": package.arn in serving} for package in found]})
         return
     if not found:
         print_beside("no model packages yet; train one: switchyard run diabetes")
         return
-    _print_packages(found)
+    _print_packages(found, serving)
     waiting = next((package for package in found if package.approval == PENDING), None)
     if waiting is not None:
         print_beside(f"decide about one that waits: switchyard approve {waiting.name}, or reject it --reason TEXT")
@@ -128,7 +137,7 @@ def reject(
 def release(
     *,
     context: typer.Context,
-    package: PackageName,
+    package: ApprovedPackage,
     strategy: Annotated[
         str | None, typer.Option(metavar="NAME", help="How; the recipe's own strategy by default.")
     ] = None,
@@ -142,9 +151,9 @@ def release(
     region: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Release an approved model package by hand: its release was taken back, or has to be another one.
+    """Release an approved model package by hand: its release failed, or only compared it, or has to be another one.
 
-    An approval starts a release by itself.
+    An approval starts a release by itself. A package that was taken back has to be approved again.
     Exit code 0: released; 1: taken back, unlike what serves, or failed; 2: wrong usage, nothing was started.
     """
     from switchyard.aws.registry import ModelPackages
@@ -167,7 +176,7 @@ def release(
         print_beside(f"follow it: switchyard watch {execution.rpartition(':')[2]}")
 
 
-def _print_packages(found: list[Package]) -> None:
+def _print_packages(found: list[Package], serving: set[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -184,12 +193,19 @@ def _print_packages(found: list[Package]) -> None:
             package.name,
             f"{package.registered_at.astimezone():%Y-%m-%d %H:%M:%S}",
             Text(package.approval, style=styles.get(package.approval, "")),
-            package.release,
+            _progress(package, serving),
             "  ".join(f"{name} {value:.4g}" for name, value in metrics),
             package.execution or "",
             *([_why(package)] if reasons else []),
         )
     console_for(False).print(table)
+
+
+def _progress(package: Package, serving: set[str]) -> str:
+    """Say how far it is on its way into service: before an approval, and after a rejection, nothing moves it."""
+    if package.arn in serving:
+        return f"{package.release or 'deployed'}, serves"
+    return package.release if package.approval == "Approved" or package.release != "requested" else ""
 
 
 def _why(package: Package) -> str:

@@ -130,7 +130,8 @@ def steps_table(steps: list[dict[str, Any]]) -> Table:
     for column in ("traffic", "requests", "5xx", "4xx", "latency"):
         table.add_column(column, justify="right")
     for step in steps:
-        latency = step.get("latency_ms")
+        # What was asked to try it is not counted, so nothing was served that could be slow.
+        latency = step.get("latency_ms") if step.get("requests") else None
         counts = (str(step.get(key, "-")) for key in ("requests", "errors_5xx", "errors_4xx"))
         table.add_row(f"{step.get('share')} %", *counts, f"{latency:.4g} ms" if latency is not None else "-")
     return table

@@ -151,5 +151,6 @@ def _follow(cloud: Cloud, stack_id: str, seen: set[str], show: Callable[[dict[st
         time.sleep(between)
     stack = cloud.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"][0]
     reason = "" if ended in _SUCCEEDED else "\n".join(failures[:1]) or turn or stack.get("StackStatusReason", "")
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    left = [] if ended == "DELETE_COMPLETE" else stack.get("Outputs", [])
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in left}
     return Outcome(stack["StackName"], ended, reason, outputs)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from register_model import handler
 from shared.aws import client
-from shared.registry import find_champion
+from shared.registry import find_champion, metadata_sentence
 
 EVENT = "provide-client-params.sagemaker.CreateModelPackage"
 Read = Callable[[str], dict[str, Any]]
@@ -166,6 +166,14 @@ def test_metadata_fits_what_sagemaker_takes(aws: None, event: Read, context: Any
     assert package["CustomerMetadataProperties"]["lineage.data"] == "e" * 256
     assert "lineage.code" not in package["CustomerMetadataProperties"]
     assert package["ModelPackageDescription"] == "Execution run (1) 'x'"
+
+
+def test_a_reason_can_be_read_in_the_metadata() -> None:
+    said = "Not passed: 'rmse' differs. 22 answers compared, 0.14% apart on average (30 % at most); too few"
+    assert metadata_sentence(said) == (
+        "Not passed: rmse differs. 22 answers compared - 0.14 percent apart on average - 30 percent at most - too few"
+    )
+    assert len(metadata_sentence("%" * 300)) == 256
 
 
 def test_instance_types_are_left_out_when_unknown(aws: None, event: Read, context: Any) -> None:

@@ -111,6 +111,17 @@ def test_packages_are_listed_with_what_was_decided_the_newest_first(site: Site, 
     }
 
 
+def test_without_its_endpoint_nothing_serves_and_what_waits_is_not_asked_for(
+    site: Site, registry: ModelPackages, call: Call, recipe: str
+) -> None:
+    register(site, recipe, "Approved", release="released", released_endpoint=f"{recipe}-endpoint")
+    register(site, recipe)
+    assert registry.serving(registry.all(recipe)) == set()
+    waiting, released = call("packages", recipe)[1].splitlines()[1:]
+    assert "requested" not in waiting
+    assert "serves" not in released
+
+
 def test_a_recipe_without_packages_is_answered_with_those_that_have_some(site: Site, call: Call, recipe: str) -> None:
     register(site, recipe)
     code, _, err = call("packages", f"{recipe}x")
@@ -297,9 +308,10 @@ def test_what_a_release_has_taken_back_can_be_approved_again(site: Site, registr
 @pytest.mark.parametrize(
     ("approval", "metadata", "words", "code", "message"),
     [
-        ("PendingManualApproval", {}, [], 1, "is PendingManualApproval: approve it first: switchyard approve "),
-        ("Rejected", {}, [], 1, "is Rejected: only approved packages are released"),
-        ("Approved", {"release": "released", "released_endpoint": "e"}, [], 1, "is released already on e"),
+        ("PendingManualApproval", {}, [], 2, "is PendingManualApproval: approve it first: switchyard approve "),
+        ("Rejected", {}, [], 2, "is Rejected: only approved ones are released"),
+        ("Rejected", {"release": "rolled-back"}, [], 2, "is Rejected: approve it first: switchyard approve "),
+        ("Approved", {"release": "released", "released_endpoint": "e"}, [], 2, "was released on e, and a package is "),
         ("Approved", {}, ["--strategy", "rolling"], 2, "--set release.strategy=rolling: should be 'all-at-once'"),
         ("Approved", {}, ["--set", "release.increment=0"], 2, "--set release.increment=0: should be greater than or"),
         ("Approved", {}, ["--set", "release.approval=manual"], 2, "release.approval is not for one run to change"),

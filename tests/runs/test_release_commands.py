@@ -57,6 +57,7 @@ def test_an_approval_shows_the_release_that_it_starts(site: Site, project: Proje
     assert metadata(site, output["model_package_arn"])["release"] == "released"
     (package,) = call("packages", "commanded")[1]["packages"]
     assert (package["approval"], package["release"], package["reason"]) == ("Approved", "released", "fine")
+    assert package["serves"] is True
 
 
 def test_a_run_that_nobody_has_to_approve_shows_its_release_too(site: Site, project: Project, call: Call) -> None:
