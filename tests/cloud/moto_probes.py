@@ -10,6 +10,7 @@ import datetime
 import itertools
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 def main(mended: bool) -> dict[str, Any]:
     """Look at everything; the answers are by the name of the function that mends it."""
     seen: dict[str, Any] = {"load_batch_lazily": importing_the_interpreter_imports_ec2(mended)}
+    seen["load_ec2_lazily"] = asking_for_a_parameter_imports_ec2(mended)
     seen["load_errors_of_cloudformation_alone"] = asking_for_an_attribute_imports_cloudformation()
     seen["execute_state_machines"] = a_machine_of_cloudformation_can_be_started()
     ended: list[str] = []
@@ -133,6 +135,21 @@ def importing_the_interpreter_imports_ec2(mended: bool) -> bool:
     else:
         import moto.stepfunctions.parser.models  # noqa: F401
     return "moto.ec2.models" in sys.modules
+
+
+def asking_for_a_parameter_imports_ec2(mended: bool) -> bool:
+    """Ask SSM for a parameter, in a process in which the interpreter has not imported EC2 yet."""
+    mend = "from switchyard.cloud.moto_fixes import startup; startup.load_ec2_lazily(); " if mended else ""
+    # A command to instances, which is what it needs EC2 for, still finds them.
+    code = (
+        f"{mend}import sys, moto.ssm.models as ssm; here = '123456789012', 'us-east-1'; "
+        "ssm.ssm_backends[here[0]][here[1]].get_parameter('/a/b'); "
+        "print('moto.ec2.models' in sys.modules, len(ssm.ec2_backends[here[0]][here[1]].all_reservations()))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    is_imported, instances = printed.split()
+    assert instances == "0"
+    return is_imported == "True"
 
 
 def asking_for_an_attribute_imports_cloudformation() -> bool:

@@ -19,6 +19,7 @@ Seen = dict[str, Any]
 # By the name of the fix: what is seen in moto as shipped, and once mended.
 SHOWN: dict[str, tuple[Any, Any]] = {
     "load_batch_lazily": (True, False),
+    "load_ec2_lazily": (True, False),
     "load_errors_of_cloudformation_alone": (True, False),
     "execute_state_machines": (False, True),
     "evaluate_jsonata": (None, "3"),

@@ -53,6 +53,7 @@ from switchyard.cloud.moto_fixes.s3 import evaluate_bucket_policies, tell_of_obj
 from switchyard.cloud.moto_fixes.startup import (
     list_regions_once,
     list_services_once,
+    load_ec2_lazily,
     load_errors_of_cloudformation_alone,
     read_service_descriptions_once,
 )
@@ -75,6 +76,7 @@ __all__ = [
 def apply() -> None:
     """Mend moto, in this process, once."""
     load_batch_lazily()
+    load_ec2_lazily()
     load_errors_of_cloudformation_alone()
     execute_state_machines()
     evaluate_jsonata()
