@@ -29,6 +29,7 @@ from switchyard.cloud.processes import ProcessHost
 from switchyard.cloud.runtime_api import Invocation, RuntimeApi, trace_header
 
 MOST_PREPARED = 24
+LONGEST_START_SECONDS = 2.0  # that the next one waits for
 MOST_IDLE = 2  # of one function, once a burst of events is over
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 LATEST = "$LATEST"
@@ -275,6 +276,8 @@ class Functions:
                 return  # the cloud has been closed meanwhile
             with self._lock:
                 self._idle.setdefault(function.key, []).append(worker)
+            # One after the other: the first is wanted at once, and would wait for processors beside all of them.
+            worker.wait_until_ready(LONGEST_START_SECONDS)
 
     def _end_idle(self, key: str) -> None:
         with self._lock:
@@ -326,6 +329,10 @@ class _Worker:
         )
         threading.Thread(target=pump, args=(self._process.output, self._log.write), daemon=True).start()
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait until the function has been loaded, or could not be, but no longer than that."""
+        self._api.is_ready.wait(seconds)
 
     def is_alive(self) -> bool:
         """Return whether the process can take another invocation."""

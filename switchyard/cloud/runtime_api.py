@@ -44,6 +44,7 @@ class RuntimeApi:
         self._pending: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._current: Invocation | None = None
         self.taken = threading.Event()
+        self.is_ready = threading.Event()  # the function has been loaded, or could not be
         self.init_error: bytes | None = None
         self._server = _Server(self)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
@@ -69,6 +70,7 @@ class RuntimeApi:
 
     def next(self) -> Invocation | None:
         """Wait for the next invocation; None when the worker is to end."""
+        self.is_ready.set()
         invocation = self._pending.get()
         self.taken.set()
         return invocation
@@ -86,6 +88,7 @@ class RuntimeApi:
     def fail(self, error: bytes) -> None:
         """Note that the function could not be loaded, which is the answer to whatever the worker is given."""
         self.init_error = error
+        self.is_ready.set()
         self.finish(error, "Unhandled")
 
     def close(self) -> None:
