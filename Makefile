@@ -121,7 +121,7 @@ clean:
 .venv/.pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Switchyard needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 run"; exit 1; }
-	@echo "Setting up .venv (once, about half a minute) ..."
+	@echo "Setting up .venv (once, half a minute to a minute) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip $(INSTALL) '$(PIP)'
 	@touch $@
