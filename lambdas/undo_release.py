@@ -23,7 +23,7 @@ from shared.live_name import switch_back
 from shared.observability import logger
 from shared.registry import ReleaseStatus, note_release
 from shared.release_state import Before, Names, Shadow
-from shared.restoring import delete_endpoint, restore_config
+from shared.restoring import delete_endpoint, restore_config, wait_for_others
 from shared.tasks import StateEvent, task
 from shared.traffic import set_weights, weights_at
 from shared.undoing import delete_alarms, delete_config, delete_model
@@ -164,9 +164,7 @@ def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
     except ClientError as error:
         if not is_refused(error):
             raise
-        now = describe_endpoint(endpoint.name)
-        if now is not None and now.in_transition:
-            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
+        wait_for_others(endpoint.name, error)
         logger.warning("The weights could not be set back", why=error_message(error))
         return
     logger.info("The traffic goes back", weights=wanted)

@@ -23,9 +23,7 @@ def restore_config(endpoint: Endpoint, earlier: str | None) -> None:
     except ClientError as error:
         if not is_refused(error):
             raise
-        now = describe_endpoint(endpoint.name)
-        if now is not None and now.in_transition:
-            raise EndpointNotReady(f"Endpoint {endpoint.name!r} is {now.status}.") from error
+        wait_for_others(endpoint.name, error)
         raise RollBackFailed(
             f"Endpoint {endpoint.name!r} ({endpoint.status}) cannot go back from {endpoint.config!r} to {earlier!r}: "
             f"{error_message(error)} Nothing was deleted. Delete the endpoint and create it again with a configuration "
@@ -33,6 +31,19 @@ def restore_config(endpoint: Endpoint, earlier: str | None) -> None:
         ) from error
     logger.info("Goes back to the earlier endpoint configuration", endpoint_config=earlier)
     raise EndpointNotReady(f"Endpoint {endpoint.name!r} goes back to {earlier!r}.")
+
+
+def wait_for_others(name: str, refusal: ClientError) -> None:
+    """Look whether a change was refused only because SageMaker is at another one.
+
+    Raises
+    ------
+    EndpointNotReady
+        When it is; look again later.
+    """
+    now = describe_endpoint(name)
+    if now is not None and now.in_transition:
+        raise EndpointNotReady(f"Endpoint {name!r} is {now.status}.") from refusal
 
 
 def delete_endpoint(endpoint: Endpoint) -> None:

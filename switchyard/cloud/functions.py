@@ -217,10 +217,11 @@ class Functions:
     def prepare(self, arns: Sequence[str]) -> None:
         """Start a worker for each function that has never had one, ahead of its first event, in the background."""
         with self._lock:
-            found = [function for each in arns if (function := self.get(each)) and function.key not in self._begun]
-            self._begun.update(function.key for function in found[:MOST_PREPARED])
-        if found:
-            threading.Thread(target=self._prepare, args=(found[:MOST_PREPARED],), name="functions", daemon=True).start()
+            new = [function for each in arns if (function := self.get(each)) and function.key not in self._begun]
+            new = new[:MOST_PREPARED]
+            self._begun.update(function.key for function in new)
+        if new:
+            threading.Thread(target=self._prepare, args=(new,), name="functions", daemon=True).start()
 
     def get(self, name_or_arn: str, qualifier: str = "") -> Function | None:
         """Find a function by its name, its ARN, or either with a qualifier.

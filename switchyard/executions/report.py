@@ -75,9 +75,13 @@ def show_result(result: RunResult, console: Console) -> None:
 
 
 def _headline(result: RunResult) -> Text:
-    is_unlike = result.comparison is not None and not result.comparison.get("passed")
-    in_vain = is_unlike or result.outcome in ("REJECTED", "ROLLED_BACK", "ABORTED")
-    style = "yellow" if in_vain else "green" if result.status == Status.SUCCEEDED else "red"
+    style = (
+        "yellow"
+        if result.is_in_vain or result.outcome == "ABORTED"
+        else "green"
+        if result.status == Status.SUCCEEDED
+        else "red"
+    )
     words = "STOPPED" if result.outcome == "ABORTED" else result.outcome.replace("_", " ")
     took = f" after {format_seconds(result.duration_seconds)}" if result.duration_seconds is not None else ""
     return Text.assemble((words, f"bold {style}"), f"  {result.name}{took}")
@@ -216,7 +220,6 @@ def next_commands(result: RunResult) -> Iterator[tuple[str, str]]:
         yield f"switchyard reject {name} --reason TEXT", "it stays out of service, and the registry says why"
     if name and result.cloud_goes_on and result.comparison is not None:
         yield f"switchyard release {name} --strategy canary", "let it serve"
-        yield f"switchyard reject {name} --reason TEXT", "never let it"
     if name and result.cloud_goes_on and result.outcome in ("ROLLED_BACK", "RELEASED"):
         yield f"switchyard packages {_recipe(result)}", "which models serve, which were taken back"
     if not state:

@@ -94,9 +94,13 @@ class RunResult:
         """Whether it did what was asked for: a model that is rejected, taken back, or unlike what serves, is none."""
         if self.release is not None and not self.release.is_success:
             return False
-        if self.comparison is not None and not self.comparison.get("passed"):
-            return False
-        return self.status == Status.SUCCEEDED and self.outcome not in _IN_VAIN
+        return self.status == Status.SUCCEEDED and not self.is_in_vain
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether it went as it should, and its model is no good."""
+        is_unlike = self.comparison is not None and not self.comparison.get("passed")
+        return is_unlike or self.outcome in _IN_VAIN
 
     @property
     def comparison(self) -> dict[str, Any] | None:
