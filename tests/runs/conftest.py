@@ -93,6 +93,17 @@ class Site:
         )
         return answer["Body"].read().decode()
 
+    def alarm(self, name: str) -> str:
+        """Return the state of an alarm; one that something single raises is in it for a second or two."""
+        (found,) = self.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(found["StateValue"])
+
+    def alarms(self, name: str) -> int:
+        """Return how many times an alarm has gone off, whatever its state is now."""
+        pages = self.client("cloudwatch").get_paginator("describe_alarm_history")
+        items = pages.paginate(AlarmName=name, HistoryItemType="StateUpdate").search("AlarmHistoryItems")
+        return sum(item["HistorySummary"].endswith(" to ALARM") for item in items)
+
     def made(self) -> dict[str, list[str]]:
         """Return the names of the models, endpoint configurations and endpoints that exist."""
         sagemaker = self.client("sagemaker")

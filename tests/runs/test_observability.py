@@ -99,6 +99,7 @@ def test_every_metric_of_an_alarm_is_one_that_there_is(site: Site, project: Proj
 def test_a_run_that_fails_raises_the_alarm(site: Site, project: Project, told: Any) -> None:
     add_recipe(project, "alarming", scripts={"train.py": "raise SystemExit('no')\n"})
     site.publish(project, "alarming")
+    wait_until(lambda: site.alarm("switchyard-execution-failures") == "OK")  # whatever failed before
     assert site.start("alarming", "alarming-1").wait()["status"] == "FAILED"
     message = told("switchyard-execution-failures")
     assert (message["OldStateValue"], message["NewStateValue"]) == ("OK", "ALARM")
@@ -112,8 +113,8 @@ def test_a_run_that_fails_raises_the_alarm(site: Site, project: Project, told: A
 
 
 def test_what_cannot_start_a_run_raises_the_alarm(site: Site, told: Any) -> None:
-    cloudwatch, sqs = site.client("cloudwatch"), site.client("sqs")
-    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["switchyard-start-run-dead-letters"])["MetricAlarms"]
+    sqs, name = site.client("sqs"), "switchyard-start-run-dead-letters"
+    (alarm,) = site.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
     url = sqs.get_queue_url(QueueName=alarm["Dimensions"][0]["Value"])["QueueUrl"]
 
     def empty() -> None:  # a purge is to be had once a minute only
@@ -123,12 +124,11 @@ def test_what_cannot_start_a_run_raises_the_alarm(site: Site, told: Any) -> None
 
     # What other tests have left there has raised it already.
     empty()
-    of = {"AlarmNames": [alarm["AlarmName"]]}
-    wait_until(lambda: cloudwatch.describe_alarms(**of)["MetricAlarms"][0]["StateValue"] != "ALARM")
+    wait_until(lambda: site.alarm(name) != "ALARM")
     sqs.send_message(QueueUrl=url, MessageBody="{}")
-    message = told("switchyard-start-run-dead-letters")
+    message = told(name)
     if message["NewStateValue"] == "OK" and alarm["StateValue"] == "ALARM":  # the end of what was left there
-        message = told("switchyard-start-run-dead-letters")
+        message = told(name)
     assert message["NewStateValue"] == "ALARM"
     empty()
-    assert told("switchyard-start-run-dead-letters")["NewStateValue"] == "OK"
+    assert told(name)["NewStateValue"] == "OK"
