@@ -3,6 +3,8 @@
 A file is run by one worker, so what a module's tests share is made once. A worker stays in its folder while there is
 something left in it: what a session's tests share there, a local cloud mostly, is not made by every worker. The files
 that take longest come first, so that no worker is left alone with one at the end.
+
+And no test is judged by the time that it takes: machines are slow, or busy.
 """
 
 from __future__ import annotations
@@ -11,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # The longest first.
 LONGEST = (

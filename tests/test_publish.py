@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -22,8 +22,6 @@ from switchyard.recipes.loading import Recipe
 from tests.sample_project import SampleProject, recipe_document, table
 
 RECIPE = Recipe.model_validate(recipe_document())
-# How long an example takes says how busy the machine is, no more.
-NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture
@@ -357,13 +355,11 @@ def reversed_keys(value: Any) -> Any:
     return [reversed_keys(item) for item in value] if isinstance(value, list) else value
 
 
-@NO_DEADLINE
 @given(st.dictionaries(st.text(), JSON, max_size=6))
 def test_the_order_of_keys_does_not_count_in_a_hash(document):
     assert document_hash(reversed_keys(document)) == document_hash(document)
 
 
-@NO_DEADLINE
 @given(st.dictionaries(st.text(), JSON, max_size=4), st.text(min_size=1))
 def test_any_change_counts_in_a_hash(document, addition):
     changed = {**document, "changed": [document.get("changed"), addition]}

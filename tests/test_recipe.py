@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from switchyard.errors import ImageError, RecipeError, SwitchyardError, UsageError
@@ -20,8 +19,6 @@ from tests.sample_project import SampleProject, recipe_document
 
 ROOT = Path(__file__).parents[1]
 RECIPE = Recipe.model_validate(recipe_document())
-# How long an example takes says how busy the machine is, no more.
-NO_DEADLINE = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture
@@ -286,7 +283,6 @@ def test_fractions_that_do_not_fit_together_name_their_section():
         apply_set(RECIPE, ["data.split.train=0.8"])
 
 
-@NO_DEADLINE
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**18), 10**18))
 def test_every_finite_number_arrives_as_it_was_written(number):
     overrides = apply_set(RECIPE, [f"hyperparameters.alpha={number!r}"])
@@ -300,7 +296,6 @@ def overrides_or_message(settings: list[str]) -> dict[str, Any] | str:
         return str(error)
 
 
-@NO_DEADLINE
 @given(st.lists(st.text(max_size=40), min_size=1))
 def test_any_text_that_is_no_setting_is_refused_by_name(settings):
     outcome = overrides_or_message(settings)
@@ -308,7 +303,6 @@ def test_any_text_that_is_no_setting_is_refused_by_name(settings):
     assert outcome.startswith("--set ")
 
 
-@NO_DEADLINE
 @given(st.sampled_from(["hyperparameters.model", "data.seed", "limits.spot", "instances.training.type"]), st.text())
 def test_any_value_is_either_taken_or_refused_by_name(key, value):
     outcome = overrides_or_message([f"{key}={value}"])

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from shared.release_settings import ReleaseSettings, with_overrides
@@ -18,7 +18,6 @@ from switchyard.recipes.overrides import check_overrides
 from switchyard.recipes.release import Release
 from tests.sample_project import SampleProject, recipe_document
 
-NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STRATEGIES = ["all-at-once", "canary", "blue-green", "blue-green-endpoints", "shadow", "guardrails"]
 
 
@@ -72,7 +71,6 @@ def recipe_with(**release: Any) -> Recipe:
     return Recipe.model_validate(recipe_document(release=release))
 
 
-@NO_DEADLINE
 @given(sections)
 def test_functions_take_what_the_command_line_takes(section):
     try:
@@ -90,7 +88,6 @@ def test_functions_take_what_the_command_line_takes(section):
         assert read.model_dump() == published
 
 
-@NO_DEADLINE
 @given(sections)
 def test_the_shares_ascend_to_all_of_the_traffic(section):
     try:

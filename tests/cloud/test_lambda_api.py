@@ -273,7 +273,7 @@ def test_an_archive_that_climbs_out_of_its_folder_is_refused(cloud: LocalCloud, 
         create(cloud, name, Code={"ZipFile": archive})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(content=st.one_of(st.binary(max_size=200), st.integers(0, 400).map(lambda size: packed(FILES)[:size])))
 def test_no_archive_at_all_is_an_error_of_the_caller(cloud: LocalCloud, content: bytes) -> None:
     with pytest.raises(ClientError) as error:

@@ -53,7 +53,7 @@ def test_a_name_that_is_none_is_refused_in_sagemakers_words(cloud: LocalCloud, w
 
 
 @given(st.text(alphabet="aZ0-", min_size=1, max_size=70))
-@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_a_name_is_letters_digits_and_hyphens_within_63(name: str) -> None:
     try:
         validate("DescribeTrainingJob", {"TrainingJobName": name})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from shared.aws import ClientError, client
 from shared.errors import InvalidRun
@@ -133,7 +133,6 @@ IDENTITIES = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(IDENTITIES, min_size=2, max_size=6, unique=True))
 def test_each_version_of_each_object_has_a_name_of_its_own(identities: list[tuple[str, str, str]]) -> None:
     names = [

@@ -58,7 +58,6 @@ def try_out(
     @given(case=schema[path][verb].as_strategy(generation_mode=mode))
     @settings(
         max_examples=25,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.explicit, Phase.generate],

@@ -254,7 +254,7 @@ tables = st.integers(1, 4).flatmap(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(table=tables, seed=st.integers(0, 2**32))
 def test_splits_hold_every_row_once_with_the_very_same_numbers(
     prepare: ModuleType, tmp_path: Path, table: list[list[float]], seed: int
@@ -295,7 +295,7 @@ def test_a_seed_splits_alike_in_every_version_of_numpy(prepare: ModuleType) -> N
     assert splits["train"][:6].tolist() == [281, 408, 44, 61, 151, 263]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.one_of(st.binary(), st.text(alphabet='a,y1.e-"\n\r\t ;ä', max_size=60).map(str.encode)))
 def test_any_bytes_are_either_read_or_refused(prepare: ModuleType, tmp_path: Path, data: bytes) -> None:
     put(tmp_path, data=data)

@@ -7,7 +7,7 @@ import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from switchyard.cloud.events.expressions import InvalidExpressionError, parse
@@ -122,7 +122,6 @@ def part(least: int, most: int) -> st.SearchStrategy[tuple[str, set[int]]]:
     )
 
 
-@settings(deadline=None)
 @given(
     part(0, 59),
     part(0, 23),
@@ -219,7 +218,6 @@ def test_nothing_is_due_before_the_start_or_after_the_end() -> None:
     assert table.is_complete("a")
 
 
-@settings(deadline=None)
 @given(st.floats(0, 3600), st.integers(0, 200))
 def test_a_flexible_window_delays_by_no_more_than_its_length(window: float, minutes: int) -> None:
     table = Timetable()

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from switchyard.cloud.events.patterns import InvalidPatternError, Pattern, parse
@@ -149,20 +149,17 @@ def has_empty(document: Any) -> bool:
     )
 
 
-@settings(deadline=None)
 @given(EVENTS.filter(lambda event: not has_empty(event)))
 def test_an_event_as_a_pattern_takes_the_event(event: dict[str, Any]) -> None:
     assert Pattern(exact(event)).matches(event)
 
 
-@settings(deadline=None)
 @given(EVENTS.filter(lambda event: not has_empty(event)), EVENTS)
 def test_a_pattern_takes_no_more_events_with_a_further_field(event: dict[str, Any], other: dict[str, Any]) -> None:
     narrow = {**exact(event), "further": [1]}
     assert not Pattern(narrow).matches({**other, "further": 2})
 
 
-@settings(deadline=None)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_anything_but_is_the_opposite_of_its_operator(text: str, argument: str) -> None:
     for name in ("prefix", "suffix", "equals-ignore-case"):
@@ -170,7 +167,6 @@ def test_anything_but_is_the_opposite_of_its_operator(text: str, argument: str) 
     assert takes([argument], text) is not takes([{"anything-but": argument}], text)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab*\\.", max_size=4), min_size=1, max_size=4), st.text(alphabet="ab.", max_size=3))
 def test_a_wildcard_takes_what_its_parts_are_joined_with(parts: list[str], joint: str) -> None:
     escaped = [part.replace("\\", "\\\\").replace("*", "\\*") for part in parts if part]
@@ -178,7 +174,6 @@ def test_a_wildcard_takes_what_its_parts_are_joined_with(parts: list[str], joint
     assert takes([{"wildcard": "*".join(escaped)}], text)
 
 
-@settings(deadline=None)
 @given(
     st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner), max_leaves=20)
 )

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from switchyard.cloud.events.transform import InvalidInputError, check, render
@@ -117,7 +117,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_what_is_filled_into_json_is_json_whatever_it_is(value: Any) -> None:
     template = '{"bare": <x>, "within": "a <x> b", "beside": ["<x>", <x>]}'
