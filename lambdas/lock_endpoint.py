@@ -11,7 +11,15 @@ from shared.errors import EndpointBusy, EndpointFailed, InvalidRelease
 from shared.leases import acquire, give_up
 from shared.live_name import live_endpoint, look_at_earlier, own_endpoint
 from shared.observability import logger
-from shared.registry import RELEASE, RELEASED, ReleaseStatus, describe_package, note_release
+from shared.registry import (
+    HAS_SERVED,
+    RELEASE,
+    RELEASED,
+    ReleaseStatus,
+    describe_package,
+    find_champion,
+    note_release,
+)
 from shared.release_state import Before, Names, Plan, Variant
 from shared.tasks import TaskEvent, task
 
@@ -34,18 +42,23 @@ _TAKE_THE_PLACE = ("guardrails", "shadow")
 
 
 class Event(TaskEvent):
-    """The payload: what is released, where, and how often the lease will be renewed."""
+    """The payload: what is released and where, if it had served before, and how often the lease will be renewed."""
 
     model_package_arn: str
+    is_way_back: bool
     names: Names
     release: Plan
 
 
 class Result(BaseModel):
-    """Whether there is anything to release, which endpoint it works on, what serves before it, and if that stays."""
+    """Whether there is anything to release, which endpoint it works on, what serves before it, and if that stays.
+
+    ``package_was`` is what the registry said of the package's release before this one.
+    """
 
     is_needed: bool
     reason: str
+    package_was: str
     endpoint: str
     before: Before
     leaves_endpoint: bool
@@ -74,33 +87,48 @@ def lock_endpoint(release: Event) -> Result:
     names = release.names
     acquire(names.lease, release.execution, release.release.look_seconds)
     try:
-        # Another release may have had its way while this one waited.
-        reason = _why_not(release.model_package_arn)
         endpoint, before = _look(names, release.release.strategy, release.execution)
+        # Another release may have had its way while this one waited.
+        package = describe_package(release.model_package_arn)
+        reason = _why_not(package, release, before)
     except (EndpointFailed, InvalidRelease):
         give_up(names.lease, release.execution)
         raise
+    was = _metadata(package).get(RELEASE, "")
     if reason:
         give_up(names.lease, release.execution)
         logger.info("There is nothing to release", reason=reason)
-        return Result(is_needed=False, reason=reason, endpoint=endpoint, before=before, leaves_endpoint=False)
+        return Result(
+            is_needed=False, reason=reason, package_was=was, endpoint=endpoint, before=before, leaves_endpoint=False
+        )
     note_release(
         release.model_package_arn, ReleaseStatus.RELEASING, release_execution=release.execution, release_reason=""
     )
     leaves = before.switch is not None and before.switch.old_endpoint is not None
-    return Result(is_needed=True, reason="", endpoint=endpoint, before=before, leaves_endpoint=leaves)
+    return Result(is_needed=True, reason="", package_was=was, endpoint=endpoint, before=before, leaves_endpoint=leaves)
 
 
-def _why_not(arn: str) -> str:
-    package = describe_package(arn)
+def _why_not(package: dict[str, Any] | None, release: Event, before: Before) -> str:
     if package is None:
-        return f"The model package {arn!r} is gone."
-    metadata = package.get("CustomerMetadataProperties", {})
-    if metadata.get(RELEASE) in RELEASED:
+        return f"The model package {release.model_package_arn!r} is gone."
+    metadata = _metadata(package)
+    was = metadata.get(RELEASE)
+    serves = was in RELEASED and before.exists
+    if was in HAS_SERVED and (not release.is_way_back or (serves and _is_champion(release))):
         by = metadata.get("release_execution") or metadata.get("execution")
-        return f"It is {metadata[RELEASE]} already{f' by execution {by}' if by else ''}."
+        return f"It is {was} already{f' by execution {by}' if by else ''}."
     status = package.get("ModelApprovalStatus")
     return "" if status == "Approved" else f"It is {status} by now."
+
+
+def _is_champion(release: Event) -> bool:
+    champion = find_champion(release.names.model_package_group)
+    return champion is not None and champion.model_package_arn == release.model_package_arn
+
+
+def _metadata(package: dict[str, Any] | None) -> dict[str, str]:
+    metadata: dict[str, str] = (package or {}).get("CustomerMetadataProperties", {})
+    return metadata
 
 
 def _look(names: Names, strategy: str, execution: str) -> tuple[str, Before]:

@@ -14,7 +14,7 @@ from shared.live_name import live_endpoint
 from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger
 from shared.recipes import load_recipe
-from shared.registry import RELEASE, RELEASED, ReleaseStatus, describe_package
+from shared.registry import HAS_SERVED, RELEASE, describe_package
 from shared.release_request import ReleaseRequest, apply_release_overrides, parse_release_request
 from shared.release_settings import ReleaseSettings
 from shared.release_state import ContentTypes, Instances, Limits, Names, Plan, ReleaseState, Sample, ShadowPlan, Step
@@ -73,8 +73,8 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
     Raises
     ------
     InvalidRelease
-        When the package is not approved, is released already or is another recipe's, when the recipe is not published,
-        or when the settings make no sense.
+        When the package is not approved or is another recipe's, when the recipe is not published, or when the settings
+        make no sense.
     """
     recipe_name = _recipe_of(request, settings.project_name)
     logger.append_keys(recipe=recipe_name)
@@ -82,6 +82,7 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
     if package is None:
         raise InvalidRelease(f"There is no model package {request.model_package!r}.")
     _check_package(package, request)
+    was = package.get("CustomerMetadataProperties", {}).get(RELEASE)
     given = _given(recipe_name, package.get("CustomerMetadataProperties", {}), settings.artifact_bucket)
     how = apply_release_overrides(given.release, request.release or {}, recipe_name)
     if how.strategy not in SUPPORTED:
@@ -91,7 +92,8 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
         recipe=recipe_name,
         execution=execution,
         model_package_arn=request.model_package,
-        by_approval=request.reason == "approval",
+        # An approval brings nothing back; whoever releases by hand may want what served earlier, or an endpoint again.
+        is_way_back=request.reason != "approval" and was in HAS_SERVED,
         names=derive_names(recipe_name, execution, settings.project_name),
         release=plan(how, f"s3://{settings.artifact_bucket}/captures/{sagemaker_name(execution)}/"),
         instances=given.instances,
@@ -180,14 +182,6 @@ def _check_package(package: dict[str, Any], request: ReleaseRequest) -> None:
         raise InvalidRelease(
             f"The model package {request.model_package!r} is {status}{f' ({why})' if why else ''}: only approved ones "
             "are released. Approve it first."
-        )
-    metadata = package.get("CustomerMetadataProperties", {})
-    if metadata.get(RELEASE) in RELEASED and request.reason != "approval":
-        where = metadata.get("released_endpoint")
-        when = metadata.get("released_at")
-        raise InvalidRelease(
-            f"The model package {request.model_package!r} is {ReleaseStatus(metadata[RELEASE]).value} already"
-            f"{f' on endpoint {where}' if where else ''}{f' since {when}' if when else ''}."
         )
 
 

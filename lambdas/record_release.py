@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from shared.aws import client
 from shared.leases import give_up, renew
 from shared.observability import logger
-from shared.registry import ReleaseStatus, note_release
+from shared.registry import ReleaseStatus, note_release, supersede_newer, version_of
 from shared.release_state import Names, Plan
 from shared.tasks import TaskEvent, task
 from shared.undoing import delete_alarms, delete_config
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
 
 
 def record_release(release: Event) -> Result:
-    """Write the live endpoint's name where clients look it up, mark the package, give the endpoint free.
+    """Write the live endpoint's name where clients look it up, mark the packages, give the endpoint free.
 
     Safe to repeat: the lease goes last.
 
@@ -61,6 +61,9 @@ def record_release(release: Event) -> Result:
     )
     delete_alarms(names.alarms)
     delete_config(names.shared_config)
+    arn = release.model_package_arn
+    why = f"Version {version_of(arn)} serves instead since {released_at}"
+    superseded = supersede_newer(names.model_package_group, arn, why)
     give_up(names.lease, release.execution)
-    logger.info("Released", endpoint=names.endpoint)
+    logger.info("Released", endpoint=names.endpoint, superseded=superseded)
     return {"released_at": released_at}

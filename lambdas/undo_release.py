@@ -21,7 +21,7 @@ from shared.guardrails import call_off
 from shared.leases import give_up
 from shared.live_name import switch_back
 from shared.observability import logger
-from shared.registry import ReleaseStatus, note_release
+from shared.registry import HAS_SERVED, ReleaseStatus, note_release
 from shared.release_state import Before, Names, Shadow
 from shared.restoring import delete_endpoint, restore_config, wait_for_others
 from shared.tasks import StateEvent, task
@@ -43,6 +43,7 @@ class Lock(BaseModel):
 
     is_needed: bool
     before: Before
+    package_was: str = ""
 
 
 class Event(StateEvent):
@@ -99,7 +100,7 @@ def undo_release(release: Event) -> Result:
             names, lock.before, known=[error.cause for error in (release.unfit, release.error) if error]
         )
         if release.model_package_arn is not None:
-            _note(release.model_package_arn, release, reason)
+            _note(release.model_package_arn, release, reason, lock.package_was)
     give_up(names.lease, release.execution)
     logger.info("Undone", **result)
     return result
@@ -171,7 +172,9 @@ def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
     raise EndpointNotReady(f"Endpoint {endpoint.name!r} gives its traffic back to what served before.")
 
 
-def _note(arn: str, release: Event, reason: str) -> None:
+def _note(arn: str, release: Event, reason: str, was: str) -> None:
+    # One that has served before has, whatever came of this.
+    earlier = ReleaseStatus(was) if was in HAS_SERVED else None
     try:
         if release.because == "UNFIT":
             note_release(
@@ -184,12 +187,17 @@ def _note(arn: str, release: Event, reason: str) -> None:
         elif release.because == "COMPARED" and release.shadow.comparison is not None:
             note_release(
                 arn,
-                ReleaseStatus.COMPARED,
+                earlier or ReleaseStatus.COMPARED,
                 release_execution=release.execution,
                 release_reason=release.shadow.comparison.summary,
             )
         else:
-            note_release(arn, ReleaseStatus.REQUESTED, release_execution=release.execution, release_reason=reason)
+            note_release(
+                arn,
+                earlier or ReleaseStatus.REQUESTED,
+                release_execution=release.execution,
+                release_reason=reason,
+            )
     except ClientError as error:
         if not is_missing(error):
             raise

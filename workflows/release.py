@@ -102,11 +102,12 @@ def lock_endpoint(on_failure: Catch) -> LambdaStep:
             "LockEndpoint",
             {
                 "model_package_arn": JsonPath("$.model_package_arn"),
+                "is_way_back": JsonPath("$.is_way_back"),
                 "names": JsonPath("$.names"),
                 "release": JsonPath("$.release"),
             },
         ),
-        result_selector=payload("is_needed", "reason", "endpoint", "before", "leaves_endpoint"),
+        result_selector=payload("is_needed", "reason", "package_was", "endpoint", "before", "leaves_endpoint"),
         result_path="$.lock",
         timeout_seconds=30 + FUNCTION_START_SECONDS,
         retry=[retries.ENDPOINT_LOCKED, retries.ENDPOINT_BUSY, retries.FUNCTION_FAULTS],

@@ -6,6 +6,7 @@ import enum
 import math
 import re
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shared.aws import ClientError, client, is_missing
@@ -29,16 +30,19 @@ class ReleaseStatus(enum.Enum):
     REQUESTED = "requested"
     RELEASING = "releasing"
     RELEASED = "released"
+    SUPERSEDED = "superseded"  # it served, until an earlier one was released again in its place
     ROLLED_BACK = "rolled-back"
     COMPARED = "compared"
 
 
-# What serves, or served until another took its place.
+# What serves, or served until a newer one took its place: the newest of them serves.
 RELEASED = frozenset({ReleaseStatus.DEPLOYED.value, ReleaseStatus.RELEASED.value})
+# What has been in service, whatever took its place.
+HAS_SERVED = RELEASED | {ReleaseStatus.SUPERSEDED.value}
 
 
 class Champion(NamedTuple):
-    """The newest model package of a group that serves, or has served last."""
+    """The model package of a group that serves, or has served last."""
 
     model_package_arn: str
     metrics: dict[str, float]
@@ -51,7 +55,8 @@ def list_packages(group: str, **filters: str) -> Iterator[dict[str, Any]]:
         for page in pages.paginate(
             ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **filters
         ):
-            yield from page["ModelPackageSummaryList"]
+            # Versions made in the same moment have no order but their numbers.
+            yield from sorted(page["ModelPackageSummaryList"], key=itemgetter("ModelPackageVersion"), reverse=True)
     except ClientError as error:
         if not is_missing(error):
             raise
@@ -60,23 +65,53 @@ def list_packages(group: str, **filters: str) -> Iterator[dict[str, Any]]:
 def find_champion(group: str) -> Champion | None:
     """Give the newest approved package of a group that came into service, with the metrics it was registered with.
 
-    One that is approved and not released yet has shown nothing, and is no champion.
+    One that is approved and not released yet has shown nothing, and is no champion; neither is one that an earlier one
+    has superseded.
     """
     for package in list_packages(group, ModelApprovalStatus="Approved"):
         arn = package["ModelPackageArn"]
-        found = client("sagemaker").describe_model_package(ModelPackageName=arn)
-        metadata = found.get("CustomerMetadataProperties", {})
+        metadata = _metadata(arn)
         if came_into_service(metadata):
             return Champion(arn, metrics_of(metadata))
     return None
 
 
+def supersede_newer(group: str, arn: str, reason: str) -> list[str]:
+    """Note of the packages that were released and are newer than one that serves now, that they do not any more.
+
+    So the newest that came into service is always the one that serves; the newest is marked last, lest another takes
+    its place when this comes to nothing half-way. Safe to repeat.
+
+    Returns
+    -------
+    list of str
+        Their ARNs.
+    """
+    listed = list_packages(group, ModelApprovalStatus="Approved")
+    newer = [each["ModelPackageArn"] for each in listed if each["ModelPackageVersion"] > version_of(arn)]
+    served = [each for each in newer if _metadata(each).get(RELEASE) in RELEASED]
+    for each in reversed(served):
+        note_release(each, ReleaseStatus.SUPERSEDED, release_reason=reason)
+    return served
+
+
+def version_of(arn: str) -> int:
+    """Give the number that ends the ARN of a package in a group."""
+    return int(arn.rpartition("/")[2])
+
+
 def came_into_service(metadata: Mapping[str, str]) -> bool:
-    """Tell by a package's metadata whether it serves, or has served.
+    """Tell by a package's metadata whether it serves, or has served until a newer one did.
 
     Packages from before there were releases say nothing of one, nor of their recipe: what was approved served.
     """
     return metadata.get(RELEASE) in RELEASED if RELEASE in metadata else "recipe" not in metadata
+
+
+def _metadata(arn: str) -> dict[str, str]:
+    found = client("sagemaker").describe_model_package(ModelPackageName=arn)
+    metadata: dict[str, str] = found.get("CustomerMetadataProperties", {})
+    return metadata
 
 
 def metrics_of(metadata: Mapping[str, str]) -> dict[str, float]:

@@ -17,7 +17,7 @@ class ReleaseRequest(Input):
     """The input document of a release.
 
     ``release`` changes the recipe's section of that name for this one release. ``reason`` is ``approval`` when the
-    approval itself started it: a package that is released already is then nothing to release, rather than a mistake.
+    approval itself started it: a package that has served is then nothing to release. By hand it is a way back.
     """
 
     model_package: str

@@ -222,7 +222,7 @@ class ReleaseState(BaseModel):
     recipe: str
     execution: str
     model_package_arn: str
-    by_approval: bool
+    is_way_back: bool
     names: Names
     release: Plan
     instances: Instances

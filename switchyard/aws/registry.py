@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
-# What a package's metadata says under `release` when it serves, or has served.
+# What a package's metadata says under `release` when it serves, or served until a newer one did.
 RELEASED = frozenset({"deployed", "released"})
+# Until an earlier one did again.
+SUPERSEDED = "superseded"
 TAKEN_BACK = "rolled-back"
 # UpdateModelPackage's documentation, "ApprovalDescription".
 MAX_REASON = 1024
@@ -48,7 +50,7 @@ class Package:
         What was said when that was decided.
     release
         How far it is on its way into service: `requested`, `releasing`, `released` ..., `deployed` by the run that
-        trained it; empty when its metadata says nothing.
+        trained it, `superseded` by an earlier one; empty when its metadata says nothing.
     metadata
         The package's own, `CustomerMetadataProperties`.
     """
@@ -173,6 +175,31 @@ class ModelPackages:
             if package.approval == APPROVED and came_into_service(package.metadata):
                 newest.setdefault(package.group, package)
         return {package.arn for package in newest.values() if self._is_in_service(package)}
+
+    def check_releasable(self, package: Package) -> None:
+        """See that a package can be released by hand: one that has served can be, as a way back to it.
+
+        Raises
+        ------
+        PackageStatusError
+            When it is not approved, or serves.
+        """
+        if package.approval != APPROVED:
+            why = f" ({package.reason})" if package.reason else ""
+            advice = f"approve it first: switchyard approve {package.name}"
+            if package.approval == REJECTED and package.release != TAKEN_BACK:
+                advice = "only approved ones are released"
+            raise PackageStatusError(f"{package.name} is {package.approval}{why}: {advice}")
+        if self._is_champion(package) and self._is_in_service(package):
+            raise PackageStatusError(f"{package.name} {_served(package)}, and serves: there is nothing to release")
+
+    def _is_champion(self, package: Package) -> bool:
+        """Whether it is the newest of its group that came into service: that is the one that serves, or served last."""
+        if not came_into_service(package.metadata):
+            return False
+        approved = self._summaries(package.group, 100, ModelApprovalStatus=APPROVED)
+        newer = (self.describe(each["ModelPackageArn"]) for each in approved)
+        return next((each.arn for each in newer if came_into_service(each.metadata)), None) == package.arn
 
     def _is_in_service(self, package: Package) -> bool:
         endpoint = package.metadata.get("released_endpoint", package.group)
@@ -309,7 +336,7 @@ class ModelPackages:
         for summary in summaries:
             if summary.get("ModelApprovalStatus") == wanted:
                 package = self._owned(self.describe(summary["ModelPackageArn"]))
-                if waiting or package.release not in {*RELEASED, "releasing"}:
+                if waiting or package.release not in {*RELEASED, SUPERSEDED, "releasing"}:
                     return package
         newest = self.describe(summaries[0]["ModelPackageArn"])
         what = "waits for approval" if waiting else "is approved and still to be released"
@@ -330,11 +357,15 @@ class ModelPackages:
             advice = suggest(name, known) if known else f"the group {group!r} has none, or is not there"
             raise UsageError(f"there is no model package {name!r} in {self._cloud}; {advice}") from error
 
-    def _summaries(self, group: str, limit: int) -> list[dict[str, Any]]:
+    def _summaries(self, group: str, limit: int, **filters: str) -> list[dict[str, Any]]:
         """List a group's packages, the newest first; a group that does not exist has none."""
         try:
             found: list[dict[str, Any]] = self._client.list_model_packages(
-                ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", MaxResults=min(limit, 100)
+                ModelPackageGroupName=group,
+                SortBy="CreationTime",
+                SortOrder="Descending",
+                MaxResults=min(limit, 100),
+                **filters,
             )["ModelPackageSummaryList"]
         except ClientError as error:
             if error_code(error) not in _MISSING or "exist" not in error_message(error).lower():
@@ -388,7 +419,7 @@ class ModelPackages:
 
 
 def came_into_service(metadata: Mapping[str, str]) -> bool:
-    """Tell by a package's metadata whether it serves, or has served.
+    """Tell by a package's metadata whether it serves, or has served until a newer one did.
 
     Packages from before there were releases say nothing of one, nor of their recipe: what was approved served.
     """

@@ -46,6 +46,7 @@ REJECT_EPILOG = examples("switchyard reject switchyard-diabetes/3 --reason 'It i
 RELEASE_EPILOG = examples(
     "switchyard release diabetes",
     "switchyard release switchyard-diabetes/3 --strategy canary --set release.bake_seconds=60",
+    "switchyard release diabetes/2  # back to what served earlier",
     "switchyard release switchyard-diabetes/3 --no-follow",
 )
 _SHOWN_METRICS = 2
@@ -151,9 +152,10 @@ def release(
     region: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Release an approved model package by hand: its release failed, or only compared it, or has to be another one.
+    """Release an approved model package by hand: go back to one that served earlier, or release again.
 
-    An approval starts a release by itself. A package that was taken back has to be approved again.
+    An approval starts a release by itself; by hand is for one whose release failed or only compared it, for another
+    strategy, and for the way back. A package that was taken back has to be approved again.
     Exit code 0: released; 1: taken back, unlike what serves, or failed; 2: wrong usage, nothing was started.
     """
     from switchyard.aws.registry import ModelPackages
@@ -163,7 +165,9 @@ def release(
 
     check_name(name)
     cloud = connect(with_options(target_of(context), profile, region))
-    found = ModelPackages(cloud).find(package, waiting=False)
+    registry = ModelPackages(cloud)
+    found = registry.find(package, waiting=False)
+    registry.check_releasable(found)
     given = [*([f"release.strategy={strategy}"] if strategy is not None else []), *(settings or [])]
     overrides = apply_release_set(settings_of(cloud, found), given)
     execution = start_release(cloud, found, overrides, name)

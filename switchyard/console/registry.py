@@ -55,7 +55,6 @@ class Registry:
         self._cloud = cloud
         self._seconds = _LOCAL_SECONDS if cloud.is_local else _AWS_SECONDS
         # Who has come into service has done so for ever.
-        self._served: set[str] = set()
         self._read: dict[str, tuple[float, list[Package]]] = {}
         self._lock = threading.Lock()
 
@@ -97,12 +96,8 @@ class Registry:
         return packages
 
     def _came_into_service(self, arn: str) -> bool:
-        if arn not in self._served:
-            described = self._cloud.client("sagemaker").describe_model_package(ModelPackageName=arn)
-            if not came_into_service(described.get("CustomerMetadataProperties") or {}):
-                return False  # it may yet
-            self._served.add(arn)
-        return True
+        described = self._cloud.client("sagemaker").describe_model_package(ModelPackageName=arn)
+        return came_into_service(described.get("CustomerMetadataProperties") or {})
 
 
 def _execution(description: str) -> str:

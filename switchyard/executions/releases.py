@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from switchyard.aws.errors import error_code
-from switchyard.aws.registry import APPROVED, REJECTED, RELEASED, TAKEN_BACK
-from switchyard.errors import PackageStatusError
 from switchyard.executions.following import start_execution
 from switchyard.executions.names import new_name
 
@@ -98,24 +96,7 @@ def start_release(cloud: Cloud, package: Package, settings: dict[str, Any], name
     -------
     str
         The execution's ARN.
-
-    Raises
-    ------
-    PackageStatusError
-        When the package is not approved, or serves already.
     """
-    if package.approval != APPROVED:
-        why = f" ({package.reason})" if package.reason else ""
-        advice = f"approve it first: switchyard approve {package.name}"
-        if package.approval == REJECTED and package.release != TAKEN_BACK:
-            advice = "only approved ones are released"
-        raise PackageStatusError(f"{package.name} is {package.approval}{why}: {advice}")
-    if package.release in RELEASED:
-        where = package.metadata.get("released_endpoint")
-        raise PackageStatusError(
-            f"{package.name} was {package.release}{f' on {where}' if where else ''}, and a package is released once: "
-            "if another one serves since, train it again, or update the endpoint to its configuration"
-        )
     document: dict[str, Any] = {"model_package": package.arn}
     if settings:
         document["release"] = settings

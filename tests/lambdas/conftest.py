@@ -120,9 +120,10 @@ def stub() -> Iterator[Callable[[str], Stubber]]:
         return stubber
 
     yield start
+    for stubber in stubbers:  # all of them: the clients are the other tests' as well
+        stubber.deactivate()
     for stubber in stubbers:
         stubber.assert_no_pending_responses()
-        stubber.deactivate()
 
 
 class Endpoints:

@@ -21,6 +21,7 @@ def release_state(*, existed: bool = True, **changes: Any) -> dict[str, Any]:
         "recipe": "diabetes",
         "execution": EXECUTION,
         "model_package_arn": PACKAGE,
+        "is_way_back": False,
         "names": {
             "endpoint": ENDPOINT,
             "parameter": "/switchyard/diabetes/endpoint",

@@ -112,14 +112,6 @@ def test_an_endpoint_with_several_variants_has_no_guardrails(stub: Stub, context
     dynamodb.add_response("delete_item", {})
     stub("ssm").add_client_error("get_parameter", "ParameterNotFound")
     created = {"CreationTime": "2026-07-01T00:00:00Z"}
-    sagemaker.add_response(
-        "describe_model_package",
-        {
-            "ModelPackageName": "p", "ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/p",
-            "ModelPackageStatus": "Completed", "ModelPackageStatusDetails": {"ValidationStatuses": []},
-            "ModelApprovalStatus": "Approved", **created,
-        },
-    )  # fmt: skip
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, one=1.0, two=1.0))
     arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/e"
     variants = [{"VariantName": name, "ModelName": name} for name in ("one", "two")]

@@ -159,15 +159,14 @@ def test_only_approved_packages_are_released(package: str, prepare: Prepare, sta
         prepare(register(status))
 
 
-def test_a_package_is_released_once(package: str, prepare: Prepare) -> None:
-    released = register(release="released", released_endpoint=GROUP, released_at="2026-07-01T12:00:00+00:00")
-    with pytest.raises(InvalidRelease, match=f"is released already on endpoint {GROUP} since 2026-07-01"):
-        prepare(released)
-    with pytest.raises(InvalidRelease, match="is deployed already"):
-        prepare(register(release="deployed"))
-    # The approval of what a run has deployed itself starts a release as well: that finds nothing to do, later on.
-    assert prepare(released, reason="approval")["by_approval"] is True
-    assert prepare(register(release="rolled-back"))["recipe"] == "diabetes"
+@pytest.mark.parametrize(
+    ("status", "has_served"),
+    [("released", True), ("deployed", True), ("superseded", True), ("rolled-back", False), ("compared", False)],
+)
+def test_by_hand_what_has_served_may_come_back(package: str, prepare: Prepare, status: str, has_served: bool) -> None:
+    # Whether it serves now is seen once the endpoint is this release's alone.
+    assert prepare(register(release=status))["is_way_back"] is has_served
+    assert prepare(register(release=status), reason="approval")["is_way_back"] is False
 
 
 def test_a_package_of_another_recipe_is_refused(package: str, prepare: Prepare) -> None:

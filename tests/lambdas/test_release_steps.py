@@ -82,9 +82,9 @@ def package(status: str = "Approved", **metadata: str) -> dict[str, Any]:
 
 def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub, context: Any) -> None:
     sagemaker = stub("sagemaker")
-    sagemaker.add_response("describe_model_package", package(release="requested"))
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=3.0))
     sagemaker.add_response("describe_endpoint_config", config_of())
+    sagemaker.add_response("describe_model_package", package(release="requested"))
     noted = {"release": "releasing", "release_execution": EXECUTION}
     sagemaker.add_response(
         "update_model_package",
@@ -98,6 +98,7 @@ def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub
     assert lock_endpoint.handler(event(), context) == {
         "is_needed": True,
         "reason": "",
+        "package_was": "requested",
         "before": {
             "exists": True,
             "endpoint_config": EARLIER,
@@ -112,10 +113,32 @@ def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub
     assert holder_of(ENDPOINT) == EXECUTION
 
 
+NEWER, OLDER = (PACKAGE.replace("/2", f"/{version}") for version in (3, 1))
+
+
+def listed(*arns: str) -> dict[str, Any]:
+    """Return what ListModelPackages says."""
+    keys = ("ModelPackageName", "ModelPackageArn", "CreationTime", "ModelPackageStatus")
+    return {
+        "ModelPackageSummaryList": [
+            {**{key: package()[key] for key in keys}, "ModelPackageArn": arn, "ModelPackageVersion": int(arn[-1])}
+            for arn in arns
+        ]
+    }
+
+
+def serves(sagemaker: Any) -> None:
+    """Let there be an endpoint."""
+    sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
+    sagemaker.add_response("describe_endpoint_config", config_of())
+
+
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        (package(release="released", release_execution="canary-1"), "It is released already by execution canary-1."),
+        (package(release="released", release_execution="a-1"), "It is released already by execution a-1."),
+        (package(release="deployed", execution="run-1"), "It is deployed already by execution run-1."),
+        (package(release="superseded"), "It is superseded already."),
         (package("Rejected"), "It is Rejected by now."),
     ],
 )
@@ -123,11 +146,42 @@ def test_what_became_of_the_package_meanwhile_is_seen(
     locks: Any, stub: Stub, context: Any, found: Any, reason: str
 ) -> None:
     sagemaker = stub("sagemaker")
-    sagemaker.add_response("describe_model_package", found)
     sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint.", 400)
+    sagemaker.add_response("describe_model_package", found)
     result = lock_endpoint.handler(event(), context)
     assert (result["is_needed"], result["reason"]) == (False, reason)
     assert holder_of(ENDPOINT) is None
+
+
+def test_what_serves_is_not_released_again(locks: Any, stub: Stub, context: Any) -> None:
+    sagemaker, found = stub("sagemaker"), package(release="released", release_execution="a-1")
+    serves(sagemaker)
+    sagemaker.add_response("describe_model_package", found)
+    sagemaker.add_response("list_model_packages", listed(NEWER, PACKAGE, OLDER))
+    sagemaker.add_response("describe_model_package", package(release="superseded"), {"ModelPackageName": NEWER})
+    sagemaker.add_response("describe_model_package", found, {"ModelPackageName": PACKAGE})
+    result = lock_endpoint.handler(event(is_way_back=True), context)
+    assert (result["is_needed"], result["reason"]) == (False, "It is released already by execution a-1.")
+    assert holder_of(ENDPOINT) is None
+
+
+def test_by_hand_what_served_earlier_is_released_again(locks: Any, stub: Stub, context: Any) -> None:
+    sagemaker = stub("sagemaker")
+    serves(sagemaker)
+    sagemaker.add_response("describe_model_package", package(release="released"))
+    sagemaker.add_response("list_model_packages", listed(NEWER, PACKAGE))
+    sagemaker.add_response("describe_model_package", package(release="deployed"), {"ModelPackageName": NEWER})
+    sagemaker.add_response("update_model_package", {"ModelPackageArn": PACKAGE})
+    result = lock_endpoint.handler(event(is_way_back=True), context)
+    assert (result["is_needed"], result["package_was"]) == (True, "released")
+
+
+def test_by_hand_what_serves_comes_back_when_its_endpoint_is_gone(locks: Any, stub: Stub, context: Any) -> None:
+    sagemaker = stub("sagemaker")
+    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint.", 400)
+    sagemaker.add_response("describe_model_package", package(release="released"))
+    sagemaker.add_response("update_model_package", {"ModelPackageArn": PACKAGE})
+    assert lock_endpoint.handler(event(is_way_back=True), context)["is_needed"] is True
 
 
 @pytest.mark.parametrize(
@@ -146,7 +200,6 @@ def test_an_endpoint_that_takes_no_second_variant_is_refused(
     locks: Any, stub: Stub, context: Any, more: Any, why: str
 ) -> None:
     sagemaker = stub("sagemaker")
-    sagemaker.add_response("describe_model_package", package())
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
     sagemaker.add_response("describe_endpoint_config", config_of(**more))
     with pytest.raises(InvalidRelease, match=why):
@@ -156,7 +209,6 @@ def test_an_endpoint_that_takes_no_second_variant_is_refused(
 
 def test_an_endpoint_that_is_being_changed_is_waited_for(locks: Any, stub: Stub, context: Any) -> None:
     sagemaker = stub("sagemaker")
-    sagemaker.add_response("describe_model_package", package())
     sagemaker.add_response("describe_endpoint", description("Updating", EARLIER))
     with pytest.raises(EndpointBusy):
         lock_endpoint.handler(event(), context)

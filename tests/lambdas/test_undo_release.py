@@ -125,6 +125,22 @@ def test_a_failed_release_can_be_asked_for_again(sagemaker: Any, stub: Stub, con
     assert undo(context, because="FAILED", **FAILED)["reasons"] == ["throttled"]
 
 
+@pytest.mark.parametrize("was", ["released", "deployed", "superseded"])
+def test_one_that_had_served_before_has_still(
+    sagemaker: Any, stub: Stub, context: Any, lock_given_up: None, was: str
+) -> None:
+    sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
+    deletes(sagemaker, stub)
+    notes(
+        sagemaker,
+        CustomerMetadataProperties={
+            "release": was, "release_execution": EXECUTION, "release_reason": "throttled"
+        },
+    )  # fmt: skip
+    lock = {**release_state()["lock"], "package_was": was}
+    undo(context, because="FAILED", lock=lock, **FAILED)
+
+
 def test_its_own_endpoint_is_deleted(sagemaker: Any, stub: Stub, context: Any, lock_given_up: None) -> None:
     sagemaker.add_response("describe_endpoint", description("Failed", STEM))
     sagemaker.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})

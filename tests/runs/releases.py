@@ -49,11 +49,16 @@ class Models:
         if then:
             environment = specification["Containers"][0]["Environment"]
             environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self._publish_code(then)
+        group = group or self.group
         created = sagemaker.create_model_package(
-            ModelPackageGroupName=group or self.group,
+            ModelPackageGroupName=group,
             InferenceSpecification=specification,
             ModelApprovalStatus=status,
-            CustomerMetadataProperties={"execution": self._trained_by},
+            CustomerMetadataProperties={
+                "execution": self._trained_by,
+                "recipe": group.removeprefix("switchyard-"),
+                "release": "requested",
+            },
         )
         return str(created["ModelPackageArn"])
 

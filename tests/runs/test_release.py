@@ -277,6 +277,33 @@ def test_an_approval_starts_a_release(models: Models, project: Project) -> None:
     ]
 
 
+def test_an_earlier_model_is_released_again(models: Models, project: Project) -> None:
+    add_recipe(project, "returned")
+    models.site.publish(project, "returned")
+    group = "switchyard-returned"
+    models.site.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
+    first, second = models.package(group=group), models.package(group=group, then=SHIFTED)
+    at_once = {"strategy": "all-at-once", "bake_seconds": 0, "minimum_requests": 0}
+    for package in (first, second):
+        assert output_of(models.release(package, **at_once).wait())["status"] == "RELEASED"
+    shifted = float(models.site.invoke("returned", PATIENT))
+
+    back = output_of(models.release(first, **at_once).wait())
+
+    assert back["status"] == "RELEASED"
+    assert float(models.site.invoke("returned", PATIENT)) == pytest.approx(shifted - 1, abs=1e-6)
+    assert (models.metadata(first)["release"], models.metadata(second)["release"]) == ("released", "superseded")
+    # It serves: once more changes nothing, whoever asks.
+    before = models.left()
+    once_more = output_of(models.release(first, **at_once).wait())
+    assert once_more["status"] == "NOTHING_TO_RELEASE"
+    assert "is released already by execution" in once_more["reasons"][0]
+    assert models.left() == before
+    # Its endpoint is gone: it comes back.
+    models.site.client("sagemaker").delete_endpoint(EndpointName=group)
+    assert output_of(models.release(first, **at_once).wait())["status"] == "RELEASED"
+
+
 def test_an_endpoint_that_is_deleted_in_mid_release_fails_it(models: Models, project: Project) -> None:
     add_recipe(project, "doomed")
     models.site.publish(project, "doomed")

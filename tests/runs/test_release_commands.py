@@ -19,7 +19,7 @@ Call = Callable[..., tuple[int, dict[str, Any], str]]
 
 @pytest.fixture
 def call(site: Site, project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs one command in the project: its exit code, its JSON document, and what it says beside that."""
+    """Runs one command in the project: its exit code, its JSON document, if any, and what it says beside that."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", site.url)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(project.root)
@@ -27,7 +27,7 @@ def call(site: Site, project: Project, monkeypatch: pytest.MonkeyPatch, capsys: 
     def call(*arguments: str) -> tuple[int, dict[str, Any], str]:
         code = main([*arguments, "--json"])
         output = capsys.readouterr()
-        return code, json.loads(output.out), output.err
+        return code, json.loads(output.out or "{}"), output.err
 
     return call
 
@@ -129,3 +129,8 @@ def test_a_release_by_hand_goes_as_it_is_told_to(site: Site, project: Project, c
     assert code == 0, err
     assert document["execution_arn"].endswith(":by-hand")
     assert (document["output"]["status"], document["output"]["strategy"]) == ("RELEASED", "all-at-once")
+
+    code, _, err = call("release", "handmade/1", "--no-follow")
+    assert code == 2
+    assert "is released already on switchyard-handmade since 2" in err
+    assert "and serves: there is nothing to release" in err

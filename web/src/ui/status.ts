@@ -37,6 +37,7 @@ const TONES: Record<string, Tone> = {
   releasing: "running",
   released: "succeeded",
   deployed: "succeeded",
+  superseded: "stopped",
   compared: "succeeded",
   "rolled-back": "rejected",
 };
