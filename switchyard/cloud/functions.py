@@ -24,12 +24,14 @@ from switchyard.cloud.function_code import Package
 from switchyard.cloud.function_policies import FunctionPolicies
 from switchyard.cloud.iam import service_calls
 from switchyard.cloud.identity import Identity
-from switchyard.cloud.logs import LogStream, pump
+from switchyard.cloud.logs import LogStream, Pump
 from switchyard.cloud.processes import ProcessHost
 from switchyard.cloud.runtime_api import Invocation, RuntimeApi, trace_header
 
 MOST_PREPARED = 24
 LONGEST_START_SECONDS = 2.0  # that the next one waits for
+# "Lambda execution environment lifecycle", Init phase (AWS Lambda Developer Guide).
+LONGEST_INIT_SECONDS = 10.0
 MOST_IDLE = 2  # of one function, once a burst of events is over
 LARGEST_PAYLOAD = 6 * 1024 * 1024
 LATEST = "$LATEST"
@@ -131,11 +133,12 @@ class Function:
 
 @dataclass(frozen=True)
 class Result:
-    """What an invocation gave back."""
+    """What an invocation gave back, and how long it took; to start the function does not count."""
 
     payload: bytes
     error: str | None
     log_tail: str
+    milliseconds: float
 
 
 class Functions:
@@ -246,9 +249,8 @@ class Functions:
         """Run the function on one event, in a warm worker if one is idle; attempts at one event share an id."""
         crash_note = self._crashes.pop((function.name, payload), None)
         worker = self._take(function)
-        began = time.monotonic()
         result = worker.invoke(payload, request_id or str(uuid.uuid4()), crash_note)
-        _record(function, result, (time.monotonic() - began) * 1000)
+        _record(function, result)
         with self._lock:
             idle = self._idle.setdefault(function.key, [])
             is_wanted = len(idle) < MOST_IDLE and self.get(function.key) is function
@@ -328,7 +330,7 @@ class _Worker:
             environment=_environment(function, identity, self._api.address, self._log),
             directory=function.code,
         )
-        threading.Thread(target=pump, args=(self._process.output, self._log.write), daemon=True).start()
+        self._output = Pump(self._process.output, self._log.write)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def wait_until_ready(self, seconds: float) -> None:
@@ -341,29 +343,30 @@ class _Worker:
 
     def invoke(self, payload: bytes, request_id: str, crash_note: str | None = None) -> Result:
         """Run one invocation, at most for the function's time-out; with a note, the process is killed in it."""
-        began = time.time()
         if self._function.is_traced:
             service_calls.trace_function(self._may)
-        invocation = Invocation(request_id, payload, self._function.arn, began + self._function.timeout, trace_header())
+        invocation = Invocation(request_id, payload, self._function.arn, self._function.timeout, trace_header())
         invocation.crash_note = crash_note
         self._api.submit(invocation)
-        if crash_note is not None and self._api.taken.wait(self._function.timeout):
-            self._process.kill()
         if not self.is_alive():
             self._report_exit()
+        # The time-out is the invocation's alone: to start the function takes its own time.
+        if invocation.taken.wait(LONGEST_INIT_SECONDS) and crash_note is not None:
+            self._process.kill()
         if not invocation.done.wait(self._function.timeout):
             seconds = f"{self._function.timeout:.2f}"
             message = f"RequestId: {request_id} Error: Task timed out after {seconds} seconds"
             invocation.finish(_error("Sandbox.Timedout", message), "Unhandled")
             self._process.kill()  # only now: the end of the process finishes an invocation too
-        milliseconds = (time.time() - began) * 1000
+        milliseconds = (time.time() - invocation.began) * 1000
+        self._output.drain()
         self._log.write(
             [
                 f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\t"
                 f"Billed Duration: {math.ceil(milliseconds)} ms\tMemory Size: {self._function.memory_size} MB"
             ]
         )
-        return Result(invocation.answer, invocation.error, "\n".join(self._log.tail))
+        return Result(invocation.answer, invocation.error, "\n".join(self._log.tail), milliseconds)
 
     def end(self) -> None:
         """End the process."""
@@ -408,13 +411,13 @@ def _environment(function: Function, identity: Identity, runtime_api: str, log: 
     }
 
 
-def _record(function: Function, result: Result, milliseconds: float) -> None:
+def _record(function: Function, result: Result) -> None:
     # Source: "Types of metrics for Lambda functions" (AWS Lambda Developer Guide).
     values = {
         "Invocations": (1.0, "Count"),
         "Errors": (1.0 if result.error else 0.0, "Count"),
         "Throttles": (0.0, "Count"),
-        "Duration": (milliseconds, "Milliseconds"),
+        "Duration": (result.milliseconds, "Milliseconds"),
     }
     metrics.record_all("AWS/Lambda", {"FunctionName": function.name}, values)
 

@@ -152,7 +152,7 @@ class Invocations:
         except Exception as error:  # no process to be had, for one: the event is not lost for that
             LOG.exception("%s could not be run", event.function.arn)
             document = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return Result(json.dumps(document).encode(), "Unhandled", "")
+            return Result(json.dumps(document).encode(), "Unhandled", "", 0.0)
 
     def _send_record(self, destination: str, event: _Event, result: Result, condition: str) -> None:
         function = event.function

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import select
+import struct
+import termios
 import threading
 import time
 from collections import deque
@@ -13,6 +17,7 @@ from switchyard.cloud.account import ACCOUNT_ID, REGION, arn
 
 LONGEST_MESSAGE = 256 * 1024 - 26
 TAIL_LINES = 40
+_CHUNK = 65536
 
 
 class LogStream:
@@ -88,19 +93,73 @@ class LogStream:
 
 def pump(output: IO[bytes], take: Callable[[list[str]], None]) -> None:
     """Pass on a process's output line by line, several at once when they come fast, until it ends."""
-    pending = b""
-    while True:
-        chunk = output.read(65536)
-        if not chunk:
-            break
-        *lines, pending = (pending + chunk).split(b"\n")
-        if len(pending) > LONGEST_MESSAGE:  # a line without an end must not fill the memory
-            lines, pending = [*lines, pending], b""
-        if lines:
-            take([line.decode("utf-8", "replace").rstrip("\r") for line in lines])
-    if pending:
-        take([pending.decode("utf-8", "replace")])
+    lines = _Lines(take)
+    while chunk := output.read(_CHUNK):
+        lines.add(chunk)
+    lines.end()
     output.close()
+
+
+class Pump:
+    """Passes on a process's output as `pump` does, in a thread of its own that can be waited for.
+
+    Parameters
+    ----------
+    output : file
+        A pipe, unbuffered.
+    take : callable
+        What the lines are passed to.
+    """
+
+    def __init__(self, output: IO[bytes], take: Callable[[list[str]], None]) -> None:
+        self._output = output
+        self._lines = _Lines(take)
+        self._taking = threading.Lock()  # held from before the pipe is read until the lines have been taken
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def drain(self, seconds: float = 1.0) -> None:
+        """Wait until the lines that have been written by now are passed on, at most for so long."""
+        until = time.monotonic() + seconds
+        while True:
+            with self._taking:
+                if self._output.closed or not self._unread() or time.monotonic() > until:
+                    return
+            time.sleep(0.001)
+
+    def _unread(self) -> int:
+        (count,) = struct.unpack("i", fcntl.ioctl(self._output, termios.FIONREAD, b"\0" * 4))
+        return int(count)
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        while not self._output.closed:
+            poll.poll()
+            with self._taking:
+                if chunk := self._output.read(_CHUNK):
+                    self._lines.add(chunk)
+                else:
+                    self._lines.end()
+                    self._output.close()
+
+
+class _Lines:
+    """Makes lines of chunks."""
+
+    def __init__(self, take: Callable[[list[str]], None]) -> None:
+        self._take = take
+        self._pending = b""
+
+    def add(self, chunk: bytes) -> None:
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        if len(self._pending) > LONGEST_MESSAGE:  # a line without an end must not fill the memory
+            lines, self._pending = [*lines, self._pending], b""
+        if lines:
+            self._take([line.decode("utf-8", "replace").rstrip("\r") for line in lines])
+
+    def end(self) -> None:
+        if self._pending:
+            self._take([self._pending.decode("utf-8", "replace")])
 
 
 def _make(backend: object, group: str, stream: str) -> None:

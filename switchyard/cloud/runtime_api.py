@@ -18,23 +18,42 @@ _ANSWER = re.compile(rf"{_PREFIX}/invocation/([^/]+)/(response|error)")
 
 @dataclass
 class Invocation:
-    """One event on its way through a function."""
+    """One event on its way through a function.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds that the function has for it, from when it takes it: until then it is still being started.
+    """
 
     request_id: str
     payload: bytes
     function_arn: str
-    deadline: float
+    timeout: float
     trace_id: str
     answer: bytes = b""
     error: str | None = None
     crash_note: str | None = None
+    began: float = field(default_factory=time.time)
+    taken: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def deadline(self) -> float:
+        """When its time is over, in seconds since the epoch."""
+        return self.began + self.timeout
+
+    def take(self) -> None:
+        """Note that the function begins with it."""
+        self.began = time.time()
+        self.taken.set()
 
     def finish(self, answer: bytes, error: str | None = None) -> None:
         """Give the invocation its answer; only the first one counts."""
         if not self.done.is_set():
             self.answer, self.error = answer, error
             self.done.set()
+            self.taken.set()  # nobody takes it any more
 
 
 class RuntimeApi:
@@ -43,7 +62,6 @@ class RuntimeApi:
     def __init__(self) -> None:
         self._pending: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._current: Invocation | None = None
-        self.taken = threading.Event()
         self.is_ready = threading.Event()  # the function has been loaded, or could not be
         self.init_error: bytes | None = None
         self._server = _Server(self)
@@ -63,7 +81,6 @@ class RuntimeApi:
     def submit(self, invocation: Invocation) -> None:
         """Hand an invocation to the worker."""
         self._current = invocation
-        self.taken.clear()
         self._pending.put(invocation)
         if self.init_error is not None:
             self.fail(self.init_error)
@@ -72,7 +89,8 @@ class RuntimeApi:
         """Wait for the next invocation; None when the worker is to end."""
         self.is_ready.set()
         invocation = self._pending.get()
-        self.taken.set()
+        if invocation is not None:
+            invocation.take()
         return invocation
 
     def answer(self, answer: bytes, error: str | None = None) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from switchyard.cloud.logs import LONGEST_MESSAGE, pump
+from switchyard.cloud.logs import LONGEST_MESSAGE, Pump, pump
+from tests.cloud.local_cloud import wait_until
 
 
 class Chunks(io.RawIOBase):
@@ -75,3 +76,27 @@ def test_a_pipe_is_pumped_to_its_end(size: int) -> None:
     pump(source, taken.extend)
     writer.join()
     assert taken == ["y" * size, "end"]
+
+
+def test_whoever_drains_a_pump_sees_what_was_written_before() -> None:
+    reading, writing = os.pipe()
+    taken: list[str] = []
+    may_go_on = threading.Event()
+
+    def take(lines: list[str]) -> None:
+        may_go_on.wait()
+        taken.extend(lines)
+
+    pumping = Pump(os.fdopen(reading, "rb", buffering=0), take)
+    with os.fdopen(writing, "wb", buffering=0) as target:
+        target.write(b"one\n")
+        threading.Timer(0.05, may_go_on.set).start()
+        pumping.drain(60)
+        assert taken == ["one"]
+        for number in range(1000):
+            target.write(f"{number}\n".encode())
+            pumping.drain(60)
+            assert taken[-1] == str(number)
+        target.write(b"no end")
+    wait_until(lambda: taken[-1] == "no end")
+    pumping.drain(60)  # and when it has ended
