@@ -116,6 +116,26 @@ def test_values_are_compared_with_the_threshold(comparison: str, breaching: list
     assert [value for value in (9, 10, 11) if alarm.is_breaching(value)] == breaching
 
 
+@pytest.mark.parametrize("rests", [600, 0.37 * 1e6, 1e7])
+def test_what_happened_while_the_machine_was_too_busy_to_look_is_seen(clock: Clock, rests: float) -> None:
+    clock.monitor.alarms.put({**REQUEST, "TreatMissingData": "notBreaching"}, clock.now)
+    clock.go(120)
+    clock.put(12)
+    clock.now += rests
+    clock.monitor.step()
+    assert [change.new_state for change in clock.published] == (["OK", "ALARM", "OK"] if rests < 36_000 else ["OK"])
+
+
+def test_what_was_recorded_is_seen_however_late_it_is_taken_in(clock: Clock) -> None:
+    clock.monitor.alarms.put({**REQUEST, "TreatMissingData": "notBreaching"}, clock.now)
+    assert clock.go(86_400) == "OK"  # and nothing is due any more
+    clock.monitor.store.add(METRIC, "None", clock.now, 12)
+    clock.now += 600
+    clock.monitor.alarms.arrived(METRIC, clock.now - 600)
+    clock.monitor.step()
+    assert [change.new_state for change in clock.published] == ["OK", "ALARM", "OK"]
+
+
 def test_a_state_changes_when_a_period_has_ended_and_is_acted_on(clock: Clock) -> None:
     clock.monitor.alarms.put(REQUEST, clock.now)
     clock.put(12)

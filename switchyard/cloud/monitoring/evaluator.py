@@ -28,6 +28,8 @@ LOG = logging.getLogger(__name__)
 LONGEST_STEP = 60
 MOST_HISTORY = 5000
 SMALLEST_SCALE = 0.001
+# Of the steps that a machine at rest, or too busy, has let go by: what happened in them is seen all the same.
+MOST_MISSED = 600
 
 
 @dataclass
@@ -113,14 +115,14 @@ class Alarms:
             self._move(alarm, state, reason, data, now)
             self._watches[name].due = self._next_step(alarm, now)
 
-    def arrived(self, metric: Metric, now: float) -> None:
-        """Look again at the alarms on a metric that has got a value."""
+    def arrived(self, metric: Metric, moment: float) -> None:
+        """Look again at the alarms on a metric that has got a value, from the moment on when it got it."""
         with self._lock:
             for watch in self._watches.values():
                 if metric in watch.metrics:
-                    watch.last_sample = now
+                    watch.last_sample = max(watch.last_sample, moment)
                     if watch.due is None:
-                        watch.due = self._next_step(watch.alarm, now)
+                        watch.due = self._next_step(watch.alarm, moment)
 
     def step(self, now: float) -> float | None:
         """Evaluate the alarms that are due; return when the next one is, or None when none will be by itself."""
@@ -160,9 +162,16 @@ class Alarms:
         return (math.floor(now / step) + 1) * step
 
     def _evaluate(self, watch: _Watch, now: float) -> None:
+        step = self._step_seconds(watch.alarm)
+        while watch.due is not None and watch.due <= now:
+            number = max(round(watch.due / step), math.floor(now / step) - MOST_MISSED)
+            self._look(watch, number * step, now, is_newest=(number + 1) * step > now)
+            out_of_sight = watch.last_sample + watch.alarm.period * self.scale * watch.alarm.range + step
+            watch.due = (number + 1) * step if number * step <= out_of_sight else None
+
+    def _look(self, watch: _Watch, end: float, now: float, *, is_newest: bool) -> None:
+        """Evaluate an alarm by the periods before `end`."""
         alarm, seconds = watch.alarm, watch.alarm.period * self.scale
-        step = self._step_seconds(alarm)
-        end = math.floor(now / step) * step
         starts = [end - seconds * (alarm.range - number) for number in range(alarm.range)]
 
         def look(metric: Metric, unit: str | None, number: int) -> Statistics | None:
@@ -179,10 +188,8 @@ class Alarms:
         if verdict.state is not None and verdict.state != alarm.state:
             why = wording.reason(alarm, verdict, verdict.state)
             self._move(alarm, verdict.state, why, wording.reason_data(alarm, points, now), now)
-        elif any(map(wording.is_scaling, wording.actions_in(alarm, alarm.state))):
+        elif is_newest and any(map(wording.is_scaling, wording.actions_in(alarm, alarm.state))):
             self._repeat(alarm, wording.reason_data(alarm, points, now), now)
-        out_of_sight = watch.last_sample + seconds * alarm.range + step
-        watch.due = end + step if now <= out_of_sight else None
 
     def _repeat(self, alarm: Alarm, data: str, now: float) -> None:
         """Tell scaling policies again that the alarm is in its state, as CloudWatch does each minute."""

@@ -67,7 +67,7 @@ class Monitor:
         self._awake = threading.Event()
         self._stopped = threading.Event()
         self._inbox = metrics.open_inbox(self._awake)
-        self._log_lines: deque[tuple[float, str]] = deque()
+        self._log_lines: deque[tuple[float, str, float]] = deque()
         self._taking = threading.Lock()
 
     def start(self) -> None:
@@ -86,7 +86,8 @@ class Monitor:
 
     def take_log_events(self, events: list[dict[str, Any]]) -> None:
         """Keep the log events that have metrics in them, to be taken in later."""
-        found = [(event["timestamp"] / 1000, event["message"]) for event in events if emf.MARK in event["message"]]
+        now = self.clock()
+        found = [(event["timestamp"] / 1000, event["message"], now) for event in events if emf.MARK in event["message"]]
         if found:
             self._log_lines.extend(found)
             self._awake.set()
@@ -94,7 +95,6 @@ class Monitor:
     def take_in(self) -> None:
         """Put what was recorded and logged into the store; a query sees all that came before it."""
         with self._taking:
-            now = self.clock()
             for sample, rows in self._gather():
                 counts: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
                 for row in rows:
@@ -103,13 +103,13 @@ class Monitor:
                 for (name, unit), counted in counts.items():
                     metric = Metric.of(sample.namespace, name, sample.dimensions)
                     self.store.add_counted(metric, unit, sample.timestamp, counted)
-                    self.alarms.arrived(metric, now)
+                    self.alarms.arrived(metric, sample.timestamp)
             while self._log_lines:
-                timestamp, line = self._log_lines.popleft()
+                timestamp, line, moment = self._log_lines.popleft()
                 for extracted in emf.extract(line, timestamp):
                     for value in extracted.values:
                         self.store.add(extracted.metric, extracted.unit, extracted.timestamp, value)
-                    self.alarms.arrived(extracted.metric, now)
+                    self.alarms.arrived(extracted.metric, moment)
 
     def step(self) -> float | None:
         """Do all that is due now; return when to come again, or None to wait for something to happen."""
