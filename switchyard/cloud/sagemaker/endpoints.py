@@ -270,18 +270,19 @@ class Endpoint:
 
     def describe(self) -> dict[str, Any]:
         """Answer DescribeEndpoint."""
-        return {
-            "EndpointName": self.name,
-            "EndpointArn": self.arn,
-            "EndpointConfigName": self.config_name,
-            **self._traffic.describe(self.deployed_at),
-            "AsyncInferenceConfig": self.async_config,
-            "EndpointStatus": self.status,
-            "FailureReason": self.failure_reason,
-            "LastDeploymentConfig": self.deployment_config,
-            "CreationTime": self.created,
-            "LastModifiedTime": self.modified,
-        }
+        with self._lock:  # all of it of one moment: never the old configuration with the status that ends an update
+            return {
+                "EndpointName": self.name,
+                "EndpointArn": self.arn,
+                "EndpointConfigName": self.config_name,
+                **self._traffic.describe(self.deployed_at),
+                "AsyncInferenceConfig": self.async_config,
+                "EndpointStatus": self.status,
+                "FailureReason": self.failure_reason,
+                "LastDeploymentConfig": self.deployment_config,
+                "CreationTime": self.created,
+                "LastModifiedTime": self.modified,
+            }
 
     def summary(self) -> dict[str, Any]:
         """Answer for one entry of ListEndpoints."""
@@ -419,8 +420,8 @@ class Endpoint:
         self._settled.set()
 
     def _move(self, status: str) -> None:
+        self.modified = now()  # first: whoever sees the status reads since when
         self.status = status
-        self.modified = now()
         self._tell(STATUS)
 
     def _tell(self, label: str) -> None:

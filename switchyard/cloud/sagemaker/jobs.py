@@ -355,8 +355,8 @@ class Job(ABC):
             self._ended.set()  # last: who waits for it reads the status next
 
     def _move(self, status: str) -> None:
+        self.modified = now()  # first: whoever sees the status reads since when
         self.status = status
-        self.modified = now()
         self._on_change(self)
 
 
