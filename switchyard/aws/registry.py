@@ -272,18 +272,19 @@ class ModelPackages:
         return self._decide(package, APPROVED, reason)
 
     def reject(self, package: Package, reason: str) -> Package:
-        """Reject a package that waits for approval.
+        """Reject a package that waits for approval, or take back the approval of one that nothing has released.
 
         Raises
         ------
         PackageStatusError
-            When it does not wait.
+            When it serves, has served, is being released or was rejected.
         UsageError
             When no reason is given.
         """
         if not reason.strip():
             raise UsageError("a rejection needs a reason: --reason TEXT; it is kept in the registry")
-        self._check_waiting(package, "rejected")
+        if package.approval != APPROVED or package.release in {*RELEASED, "releasing"}:
+            self._check_waiting(package, "rejected")
         return self._decide(package, REJECTED, reason)
 
     def _decide(self, package: Package, approval: str, reason: str | None) -> Package:

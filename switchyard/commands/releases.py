@@ -124,7 +124,7 @@ def reject(
     region: Region = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reject a model package that waits for approval; what serves goes on serving."""
+    """Reject a model package that waits for approval, or is approved and was not released; what serves goes on."""
     from switchyard.aws.registry import ModelPackages
 
     registry = ModelPackages(connect(with_options(target_of(context), profile, region)))

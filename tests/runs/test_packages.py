@@ -272,7 +272,7 @@ Decide = Callable[[ModelPackages, Package], Any]
             "is being released; watch it: switchyard watch r-1, end it: switchyard stop r-1",
             "is being released",
         ),
-        ("Approved", {}, "is approved already; release it: switchyard release switchyard-", "is approved already"),
+        ("Approved", {}, "is approved already; release it: switchyard release switchyard-", None),
         ("Rejected", {"release": "requested"}, "was rejected: train a new one", "was rejected: there is nothing"),
         ("Rejected", {"release": "rolled-back"}, None, "was rejected: there is nothing"),
         ("PendingManualApproval", {"release": "released"}, "is released already: there is nothing to approve", None),
@@ -299,6 +299,15 @@ def test_what_is_decided_stays_decided(
                 decide(registry, package)
             assert said in str(caught.value)
     assert described(site, arn) == (approval, "")
+
+
+@pytest.mark.parametrize("release", ["requested", "compared", "superseded"])
+def test_an_approval_that_nothing_has_released_can_be_taken_back(
+    site: Site, registry: ModelPackages, recipe: str, release: str
+) -> None:
+    package = registry.find(register(site, recipe, "Approved", release=release))
+    rejected = registry.reject(package, "Its answers are too far from what serves")
+    assert (rejected.approval, rejected.reason) == ("Rejected", "Its answers are too far from what serves")
 
 
 def test_what_a_release_has_taken_back_can_be_approved_again(site: Site, registry: ModelPackages, recipe: str) -> None:
