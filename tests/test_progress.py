@@ -198,6 +198,53 @@ def test_durations_are_written_as_people_read_them():
     ]
 
 
+LOOP = {
+    "StartAt": "Shift",
+    "States": {
+        "Shift": {"Type": "Task", "Resource": "r", "Next": "Bake"},
+        "Bake": {"Type": "Wait", "Seconds": 1, "Next": "What next?"},
+        "What next?": {"Type": "Choice", "Choices": [], "Default": "Done"},
+        "Done": {"Type": "Succeed"},
+    },
+}
+
+
+def rounds(steps: int, looks: int) -> list[dict[str, Any]]:
+    """Write the history of a loop in a loop."""
+    events = Events()
+    events.add("ExecutionStarted")
+    for _ in range(steps):
+        events.add("TaskStateEntered", name="Shift")
+        events.add("TaskStateExited", name="Shift")
+        for _ in range(looks):
+            for kind, name in (("Wait", "Bake"), ("Choice", "What next?")):
+                events.add(f"{kind}StateEntered", name=name)
+                events.add(f"{kind}StateExited", name=name)
+    events.add("SucceedStateEntered", name="Done")
+    events.add("SucceedStateExited", name="Done")
+    events.add("ExecutionSucceeded")
+    return events.events
+
+
+def test_a_loop_is_told_for_two_rounds_and_then_where_it_leads_elsewhere():
+    stream = io.StringIO()
+    progress, events = PlainProgress(stream), rounds(steps=4, looks=5)
+    for length in range(1, len(events) + 1):
+        progress.update(build_tree(events[:length], LOOP), {})
+    told = [line[12:] for line in stream.getvalue().splitlines()]
+    one = ["Bake: started", "Bake: succeeded after 1.00 s"]
+    shift = ["Shift: started", "Shift: succeeded after 1.00 s"]
+    on, again = "What next?: -> Bake", "What next?: -> Shift"
+    assert told == [*shift, *one, on, *one, on, again, *shift, on, again, on, again, on, "What next?: -> Done",
+                    "Done: succeeded"]  # fmt: skip
+
+
+def test_a_loop_is_drawn_once_and_counted():
+    text = drawn(build_tree(rounds(steps=4, looks=5), LOOP))
+    states = [re.sub(r"  \d\.\d\d s", "", line[4:].strip()) for line in text.splitlines()[1:]]
+    assert states == ["✓ Shift  (4 times)", "✓ Bake  (20 times)", "✓ What next?  (20 times)", "✓ Done"]
+
+
 @pytest.mark.parametrize("name", ["deployed", "training_failed", "branch_failed", "stopped"])
 def test_every_moment_of_an_execution_can_be_drawn(name: str):
     events = recorded(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ _BRANCH_COLUMNS = 38
 _DRAWN_ITERATIONS = 3
 # A wait that is a Retry fails again and again for the same reason: say it anew only so often.
 _SAME_RETRY_SECONDS = 15
+# A loop is shown for so many rounds. Later ones are counted in the tree; as lines they are told only where they fail,
+# or where a choice leads elsewhere than in the round before.
+_SHOWN_ROUNDS = 2
 
 _STYLES = {
     Status.RUNNING: "cyan",
@@ -120,11 +124,16 @@ class PlainProgress:
         self._stream.flush()
 
     def _news(self, states: list[StateVisit], inside: str) -> Iterator[tuple[datetime, str]]:
+        rounds: Counter[str] = Counter()
+        led: dict[str, str | None] = {}
         for index, visit in enumerate(states):
             name = f"{inside}{visit.name}"
             key = (name, visit.entered_at)
             following = states[index + 1].name if index + 1 < len(states) else None
-            if visit.type in ("Task", "Parallel", "Map", "Wait") and self._is_new(*key, "started"):
+            rounds[name] += 1
+            is_first = rounds[name] <= _SHOWN_ROUNDS
+            is_timed = visit.type in ("Task", "Parallel", "Map", "Wait")
+            if is_timed and is_first and self._is_new(*key, "started"):
                 yield visit.entered_at, f"{name}: started"
             for number, failure in enumerate(visit.failures[: visit.retries], start=1):
                 if self._is_new(*key, "retry", number) and self._is_worth_telling(key, failure.error, failure.at):
@@ -133,8 +142,13 @@ class PlainProgress:
             for number, branch in enumerate(visit.branches):
                 several = visit.type == "Map"
                 yield from self._news(branch.states, f"{name}[{number}] > " if several else f"{name} > ")
-            if visit.exited_at and (visit.type != "Choice" or following) and self._is_new(*key, "ended"):
+            if visit.exited_at is None or (visit.type == "Choice" and following is None):
+                continue
+            is_other = visit.status is not Status.SUCCEEDED or led.get(name, following) != following
+            if (is_first or is_other) and self._is_new(*key, "ended"):
                 yield visit.exited_at, f"{name}: {_ending(visit, following)}"
+            if visit.type == "Choice":
+                led[name] = following
 
     def _is_new(self, *key: object) -> bool:
         if key in self._told:
@@ -262,9 +276,21 @@ def render_tree(
         overflow="ellipsis",
     )
     root = Tree(head, guide_style="dim")
-    for visit in tree.states:
-        root.add(drawing.state(visit, width - 4))
+    for visit, times in _counted(tree.states):
+        root.add(drawing.state(visit, width - 4, times))
     return root
+
+
+def _counted(states: list[StateVisit]) -> Iterator[tuple[StateVisit, int]]:
+    """Give the visits of states to draw, each with how many it stands for: of a loop the last one, and what failed."""
+    total, seen = Counter(visit.name for visit in states), Counter[str]()
+    for visit in states:
+        times = total[visit.name]
+        seen[visit.name] += 1
+        if times <= _SHOWN_ROUNDS or visit.status not in (Status.SUCCEEDED, Status.RUNNING, Status.RETRYING):
+            yield visit, 1
+        elif seen[visit.name] == times:
+            yield visit, times
 
 
 class _Drawing:
@@ -273,8 +299,8 @@ class _Drawing:
         self.now = now
         self.ascii_only = ascii_only
 
-    def state(self, visit: StateVisit, width: int) -> RenderableType:
-        parts: list[RenderableType] = [self.line(visit), *self.details(visit)]
+    def state(self, visit: StateVisit, width: int, times: int) -> RenderableType:
+        parts: list[RenderableType] = [self.line(visit, times), *self.details(visit)]
         if visit.branches and (visit.type == "Parallel" or len(visit.branches) <= _DRAWN_ITERATIONS):
             parts.append(self.branches(visit.branches, width))
         elif visit.branches:
@@ -288,21 +314,25 @@ class _Drawing:
             below = Tree("", guide_style="dim", hide_root=True)
             for branch in branches:
                 node = below.add(Text(f"branch {branch.index + 1}", style="dim"))
-                for visit in branch.states:
-                    node.add(self.state(visit, width - 8))
+                for visit, times in _counted(branch.states):
+                    node.add(self.state(visit, width - 8, times))
             return below
         grid = Table.grid(padding=(0, 2, 0, 0), expand=False)
         for _ in branches:
             grid.add_column(max_width=each - 2, no_wrap=True, overflow="ellipsis")
-        grid.add_row(*[Group(*[self.state(visit, each - 2) for visit in branch.states]) for branch in branches])
+        grid.add_row(
+            *[Group(*[self.state(visit, each - 2, n) for visit, n in _counted(branch.states)]) for branch in branches]
+        )
         return grid
 
-    def line(self, visit: StateVisit) -> Text:
+    def line(self, visit: StateVisit, times: int) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(self.mark(visit), style=_STYLES[visit.status])
         text.append(f" {visit.name}", style="bold" if visit.is_open else "")
         if visit.type in ("Task", "Parallel", "Map", "Wait"):
             text.append(f"  {format_seconds(visit.seconds(self.now))}", style="dim")
+        if times > 1:
+            text.append(f"  ({times} times)", style="dim")
         if visit.job is not None and (status := self.jobs.get(visit.job.name)):
             text.append(f"  {visit.job.kind.lower()} job: {status}", style="dim")
         return text
