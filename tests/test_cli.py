@@ -671,6 +671,32 @@ def test_a_model_that_waits_in_a_cloud_that_ends_is_not_there_to_be_approved():
     assert "its model waits there for approval" in text
 
 
+@pytest.mark.parametrize(
+    ("found", "shows"),
+    [
+        (
+            {"endpoint_name": "trees", "deleted": [], "why_kept": "clients still ask it: 3 requests"},
+            "earlier one trees stays: clients still ask it: 3 requests",
+        ),
+        (
+            {"endpoint_name": "trees", "deleted": ["endpoint/trees"], "why_kept": ""},
+            "earlier one trees, deleted: nobody asked it any more",
+        ),
+        ({"Error": "ServiceFault", "Cause": '{"errorMessage": "throttled"}'}, "looked at, and stays: throttled"),
+    ],
+)
+def test_what_became_of_the_endpoint_that_clients_asked_before_is_shown(found: dict[str, Any], shows: str):
+    output = {**PENDING, "status": "RELEASED", "steps": [], "reasons": [], "old_endpoint": found}
+    assert shows in shown(RunResult("arn", "release-1", "SUCCEEDED", output=output))
+
+
+def test_why_there_is_nothing_to_release_is_shown():
+    output = {**PENDING, "status": "NOTHING_TO_RELEASE", "steps": [], "reasons": ["It is released already."]}
+    result = RunResult("arn", "release-1", "SUCCEEDED", output=output)
+    assert result.is_success
+    assert "It is released already." in shown(result)
+
+
 def test_a_release_that_was_taken_back_is_shown_with_its_steps_and_is_no_success():
     release = RunResult("arn", "release-1", "SUCCEEDED", output=TAKEN_BACK, cloud_goes_on=True)
     run = RunResult("arn", "trees-1", "SUCCEEDED", output={**PENDING, "status": "APPROVED"}, release=release)

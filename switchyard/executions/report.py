@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from switchyard.executions.causes import failure_reason
 from switchyard.executions.history import Status
 from switchyard.executions.progress import format_seconds
-from switchyard.executions.result import PENDING_APPROVAL, error_reason
+from switchyard.executions.result import NOTHING, PENDING_APPROVAL, error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def show_result(result: RunResult, console: Console) -> None:
         console.print()
         console.print(_comparison(result.comparison), soft_wrap=True)
     for reason in _reasons(result):
-        console.print(Text(f"  {reason}", style="red"), soft_wrap=True)
+        console.print(Text(f"  {reason}", style="" if result.is_success else "red"), soft_wrap=True)
     if rows := list(_places(result)):
         console.print()
         for name, text in rows:
@@ -166,7 +167,7 @@ def _passes(value: float, rule: dict[str, Any]) -> bool:
 
 def _reasons(result: RunResult) -> list[str]:
     reasons = result.output.get("reasons") if isinstance(result.output, dict) else None
-    return [str(reason) for reason in reasons or []] if not result.is_success else []
+    return [str(reason) for reason in reasons or []] if not result.is_success or result.outcome == NOTHING else []
 
 
 def package_name(result: RunResult) -> str | None:
@@ -188,8 +189,22 @@ def _places(result: RunResult) -> Iterator[tuple[str, str]]:
         yield "everything", _relative(str(result.folder))
     if result.endpoint_name:
         yield "endpoint", result.endpoint_name + ("" if result.cloud_goes_on else "  (it ends with its cloud)")
+    if earlier := _earlier_endpoint(result):
+        yield "earlier one", earlier
     if result.prediction:
         yield "prediction", _prediction(result.prediction)
+
+
+def _earlier_endpoint(result: RunResult) -> str | None:
+    """Say what became of the endpoint that clients asked before a release sent them to another."""
+    found = result.output.get("old_endpoint") if isinstance(result.output, dict) else None
+    if not isinstance(found, dict):
+        return None
+    if "Cause" in found:  # what the workflow caught there
+        return f"could not be looked at, and stays: {failure_reason(str(found['Cause']))}"
+    if why := found.get("why_kept"):
+        return f"{found['endpoint_name']} stays: {why}" if found.get("endpoint_name") else None
+    return f"{found.get('endpoint_name')}, deleted: nobody asked it any more"
 
 
 def _prediction(prediction: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
 # The workflows' own words for how they ended, where that decides what is to be said and done next.
-PENDING_APPROVAL, APPROVED, COMPARED = "PENDING_APPROVAL", "APPROVED", "COMPARED"
+PENDING_APPROVAL, APPROVED, COMPARED, NOTHING = "PENDING_APPROVAL", "APPROVED", "COMPARED", "NOTHING_TO_RELEASE"
 _IN_VAIN = ("REJECTED", "ROLLED_BACK")
 _LOG_LINES = 15
 # Enough for the first row of any table.
