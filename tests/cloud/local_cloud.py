@@ -21,7 +21,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4
 T = TypeVar("T")
 
 
-def wait_until(look: Callable[[], T], seconds: float = 60) -> T:
+def wait_until(look: Callable[[], T], seconds: float = 120) -> T:
     """Look again and again, and return the first thing seen that counts as true."""
     deadline = time.monotonic() + seconds
     between = threading.Event()
@@ -180,7 +180,7 @@ class LocalCloud:
         assert self.process.stdout is not None
         self.process.stdin.close()
         try:
-            return self.process.wait(30)
+            return self.process.wait(120)
         finally:
             self.process.kill()
             self.process.wait()

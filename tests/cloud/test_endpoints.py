@@ -197,7 +197,7 @@ def test_an_update_moves_to_the_new_model_and_loses_no_request(cloud: LocalCloud
     for each in answers:
         assert set(each) <= {"old", "new"}
         assert each == sorted(each, key=["old", "new"].index)  # never back to the old one
-    wait_until(lambda: not is_alive(old_pid), 5)
+    wait_until(lambda: not is_alive(old_pid))
 
 
 def test_a_request_under_way_is_answered_by_the_model_that_it_reached(cloud: LocalCloud, name: str) -> None:
@@ -314,8 +314,8 @@ def test_a_deleted_endpoint_serves_no_more_and_its_server_is_gone(cloud: LocalCl
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
     with pytest.raises(ClientError, match="not found"):
         invoke(cloud, name, "x")
-    wait_until(lambda: not is_alive(pid), 5)
-    wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")), 5)
+    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")))
 
 
 def test_weights_and_counts_are_changed_while_it_serves_and_kept_when_that_is_asked_for(
@@ -397,7 +397,7 @@ def test_a_server_killed_before_its_endpoint_is_deleted_does_not_come_back(cloud
     def folder() -> bool:
         return bool(list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")))
 
-    wait_until(lambda: not folder(), 5)
+    wait_until(lambda: not folder())
     with pytest.raises(AssertionError, match="has not come true"):
         wait_until(folder, 1.5)  # longer than the pause before a restart
 

@@ -123,7 +123,7 @@ def test_a_function_that_takes_too_long_is_ended_and_the_next_invocation_works(c
     assert answer["FunctionError"] == "Unhandled"
     assert payload["errorType"] == "Sandbox.Timedout"
     assert payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
-    wait_until(lambda: not is_alive(before), 5)
+    wait_until(lambda: not is_alive(before))
     assert invoke(cloud, "misbehaving", {"do": "nothing"})[1]["process"] != before
 
 

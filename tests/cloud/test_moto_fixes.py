@@ -103,7 +103,7 @@ def probes() -> tuple[Seen, Seen]:
     ]
     seen = []
     for process in running:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         seen.append(json.loads(output))
     return seen[0], seen[1]

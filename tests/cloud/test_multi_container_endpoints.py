@@ -88,7 +88,7 @@ def test_in_a_pipeline_each_container_gets_the_answer_of_the_one_before(cloud: L
             ]
         ) is (stream == "container-1")  # the other one has printed nothing
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
-    wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")), 5)
+    wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")))
 
 
 def test_a_pipeline_with_a_broken_container_fails_and_leaves_nothing_running(cloud: LocalCloud, name: str) -> None:
@@ -153,7 +153,7 @@ def test_models_are_not_kept_where_that_is_not_wanted(cloud: LocalCloud, name: s
     pids = [int(invoke(cloud, name, "x", TargetModel="red.tar.gz").decode().split()[1]) for _ in range(2)]
     assert pids[0] != pids[1]
     for pid in pids:
-        wait_until(lambda pid=pid: not is_alive(pid), 5)
+        wait_until(lambda pid=pid: not is_alive(pid))
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
 
 

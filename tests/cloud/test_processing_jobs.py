@@ -154,7 +154,7 @@ def test_a_stopped_job_is_stopped_with_all_that_it_started(cloud: LocalCloud, na
     assert all(is_alive(pid) for pid in pids)
     cloud.client("sagemaker").stop_processing_job(ProcessingJobName=name)
     assert ended_processing(cloud, name)["ProcessingJobStatus"] == "Stopped"
-    wait_until(lambda: not any(is_alive(pid) for pid in pids), 5)
+    wait_until(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_a_job_ends_when_its_time_is_over(cloud: LocalCloud, name: str) -> None:

@@ -51,7 +51,7 @@ def test_without_requests_it_has_no_process_and_the_next_request_starts_one(clou
     assert len(metrics["Metrics"]) == 2  # and one that has its configuration's name, too
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
     (pid,) = pids
-    wait_until(lambda: not is_alive(pid), 5)
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_more_requests_at_a_time_than_it_takes_are_throttled(cloud: LocalCloud, name: str) -> None:

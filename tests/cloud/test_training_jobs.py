@@ -251,7 +251,7 @@ def test_what_a_script_leaves_running_ends_with_its_job(cloud: LocalCloud, name:
     """
     assert train(cloud, name, script)["TrainingJobStatus"] == "Completed"
     pid = int(cloud.log(GROUP, f"{name}/")[0])
-    wait_until(lambda: not is_alive(pid), 5)
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_a_job_without_a_model_completes_without_an_artifact(cloud: LocalCloud, name: str) -> None:

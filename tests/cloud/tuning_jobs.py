@@ -61,6 +61,6 @@ def ended_tuning(cloud: LocalCloud, name: str) -> dict[str, Any]:
         job: dict[str, Any] = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         return None if job["HyperParameterTuningJobStatus"] in {"InProgress", "Stopping"} else job
 
-    found = wait_until(look, 60)
+    found = wait_until(look)
     assert found is not None
     return found
