@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -34,6 +35,16 @@ SAY = """
     def transform_fn(model, body, content_type, accept):
         return f"{{model}} {{os.getpid()}}"
 """
+
+
+def until(path: Path) -> str:
+    """Return a script that says that it begins, and ends once there is a file: a test decides when."""
+    return f"""
+        import pathlib, threading
+        print("begins", flush=True)
+        while not pathlib.Path({str(path)!r}).exists():
+            threading.Event().wait(0.01)
+    """
 
 
 def start_training(

@@ -21,8 +21,13 @@ def create_machine(cloud: LocalCloud, definition: dict[str, Any]) -> str:
 
 def start(cloud: LocalCloud, definition: dict[str, Any], event: Any = None, **options: Any) -> str:
     """Start an execution of a new state machine and return its ARN."""
+    return execute(cloud, create_machine(cloud, definition), event, **options)
+
+
+def execute(cloud: LocalCloud, machine_arn: str, event: Any = None, **options: Any) -> str:
+    """Start an execution of a state machine and return its ARN."""
     arn: str = cloud.client("stepfunctions").start_execution(
-        stateMachineArn=create_machine(cloud, definition), input=json.dumps(event or {}), **options
+        stateMachineArn=machine_arn, input=json.dumps(event or {}), **options
     )["executionArn"]
     return arn
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cloud.jobs import SAY, create_config, create_model, invoke, serve, settled_endpoint, variant
 from tests.cloud.local_cloud import LocalCloud, wait_until
-from tests.cloud.machines import ended, events, machine, start
+from tests.cloud.machines import create_machine, ended, events, execute, machine, start
 from tests.cloud.test_state_machines import status_of, training
 
 Inject = Callable[..., dict[str, Any]]
@@ -57,11 +57,11 @@ def echo(**changes: Any) -> dict[str, Any]:
 
 
 def begin(cloud: LocalCloud, inject: Inject, state: str, task: dict[str, Any], *kinds: str, **options: Any) -> str:
-    """Start an execution of one state that has faults; the machine is there before them."""
-    arn = start(cloud, machine(**{"Hold": {"Type": "Wait", "Seconds": 100}, state: task}))
+    """Start an execution of one state that has faults; a state is known once its machine is there."""
+    machine_arn = create_machine(cloud, machine(**{state: task}))
     for kind in kinds:
         inject(state, kind, **options)
-    return arn
+    return execute(cloud, machine_arn)
 
 
 def fails(cloud: LocalCloud, inject: Inject, state: str, task: dict[str, Any], *kinds: str) -> tuple[str, str]:
@@ -138,9 +138,9 @@ def test_a_fault_strikes_so_many_times(cloud: LocalCloud, inject: Inject, state:
 
 
 def test_a_fault_of_one_execution_leaves_the_others_alone(cloud: LocalCloud, inject: Inject, state: str) -> None:
-    definition = machine(**{"Hold": {"Type": "Wait", "Seconds": 100}, state: echo()})
-    first, second = start(cloud, definition, name=f"{state}-1"), start(cloud, definition, name=f"{state}-2")
+    machine_arn = create_machine(cloud, machine(**{state: echo()}))
     inject(state, "ThrottlingException", execution=f"{state}-2")
+    first, second = (execute(cloud, machine_arn, name=f"{state}-{number}") for number in (1, 2))
     assert [ended(cloud, arn)["status"] for arn in (first, second)] == ["SUCCEEDED", "FAILED"]
     cloud.client("stepfunctions").redrive_execution(executionArn=second)
     assert ended(cloud, second)["status"] == "SUCCEEDED"  # the fault was over with its run
@@ -150,9 +150,8 @@ def test_a_fault_of_one_execution_leaves_the_others_alone(cloud: LocalCloud, inj
 def test_a_function_is_a_target_by_its_name_and_by_its_logical_id(
     cloud: LocalCloud, inject: Inject, state: str, target: str
 ) -> None:
-    definition = machine(Hold={"Type": "Wait", "Seconds": 100}, **{state: echo()})
     inject(target, "ThrottlingException", execution=state)
-    execution = ended(cloud, start(cloud, definition, name=state))
+    execution = ended(cloud, start(cloud, machine(**{state: echo()}), name=state))
     assert execution["error"] == "Lambda.TooManyRequestsException"
 
 
@@ -213,7 +212,7 @@ def test_a_call_takes_longer_and_can_still_be_stopped(cloud: LocalCloud, inject:
     began = time.monotonic()
     cloud.client("stepfunctions").stop_execution(executionArn=slow)
     assert ended(cloud, slow)["status"] == "ABORTED"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # not the 100 seconds
 
 
 def deploy(action: str, endpoint: str) -> dict[str, Any]:
@@ -226,12 +225,10 @@ def test_a_new_endpoint_fails(cloud: LocalCloud, inject: Inject, state: str, nam
     create_model(cloud, f"{name}-2", SAY.format(word="second"))
     create_config(cloud, f"{name}-2", variant(f"{name}-2"))
     wait = echo(Parameters={"FunctionName": "echo", "Payload": {"of": {"endpoint": name}}})
-    definition = machine(Hold={"Type": "Wait", "Seconds": 100}, Deploy=deploy("createEndpoint", name))
-    definition["States"]["Deploy"] |= {"Next": "Pause"}
-    definition["States"]["Deploy"].pop("End")
-    definition["States"] |= {"Pause": {"Type": "Wait", "Seconds": 100, "Next": state}, state: {**wait, "End": True}}
-    arn = start(cloud, definition, name=state)
+    definition = machine(Deploy=deploy("createEndpoint", name), Pause={"Type": "Wait", "Seconds": 100}, **{state: wait})
+    machine_arn = create_machine(cloud, definition)
     inject(state if late else "Deploy", "Failed", execution=state)
+    arn = execute(cloud, machine_arn, name=state)
     assert ended(cloud, arn)["status"] == "SUCCEEDED"  # these states do not look at it
     endpoint = settled_endpoint(cloud, name)
     assert endpoint["EndpointStatus"] == "Failed"
@@ -249,13 +246,13 @@ def test_an_updated_endpoint_goes_back_and_answers_all_through(
     create_config(cloud, f"{name}-2", variant(f"{name}-2"))
     wait = echo(Parameters={"FunctionName": "echo", "Payload": {"endpoint": name}})
     definition = machine(
-        Hold={"Type": "Wait", "Seconds": 100},
         Deploy=deploy("updateEndpoint", name),
         Pause={"Type": "Wait", "Seconds": 100},
         **{state: wait},
     )
-    arn = start(cloud, definition, name=state)
+    machine_arn = create_machine(cloud, definition)
     inject(state if late else "Deploy", "Failed", execution=state)
+    arn = execute(cloud, machine_arn, name=state)
 
     def has_ended() -> bool:
         invoke(cloud, name, "1")  # raises when nobody answers
@@ -304,7 +301,6 @@ def test_a_deployment_that_has_failed_does_not_fail_again(
         Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Look before Second"}],
     )
     definition = machine(
-        Hold={"Type": "Wait", "Seconds": 100},
         Deploy=deploy("updateEndpoint", name),
         **(until_in_service(name, "First") if late else {}),
         First=look,
@@ -312,8 +308,8 @@ def test_a_deployment_that_has_failed_does_not_fail_again(
         Second={**look, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]},
         Done={"Type": "Succeed"},
     )
-    arn = start(cloud, definition, name=state)
     fault = inject("misbehaving", "Failed", execution=state)
+    arn = start(cloud, definition, name=state)
     assert ended(cloud, arn)["status"] == "SUCCEEDED"
     endpoint = settled_endpoint(cloud, name)
     assert [endpoint["EndpointStatus"], endpoint["EndpointConfigName"]] == ["InService", f"{name}-1"]
@@ -362,11 +358,9 @@ def test_a_deployment_that_was_seen_to_serve_cannot_fail_any_more(
     create_model(cloud, f"{name}-2", SAY.format(word="second"))
     create_config(cloud, f"{name}-2", variant(f"{name}-2"))
     look = echo(Parameters={"FunctionName": "echo", "Payload": {"endpoint": name}})
-    definition = machine(
-        Hold={"Type": "Wait", "Seconds": 100}, Deploy=deploy("createEndpoint", name), Look=look, **{state: look}
-    )
-    arn = start(cloud, definition, name=state)
+    machine_arn = create_machine(cloud, machine(Deploy=deploy("createEndpoint", name), Look=look, **{state: look}))
     fault = inject(state, "Failed", execution=state)
+    arn = execute(cloud, machine_arn, name=state)
     assert ended(cloud, arn)["status"] == "SUCCEEDED"
     assert settled_endpoint(cloud, name)["EndpointStatus"] == "InService"
     fired = next(each["fired"] for each in request(cloud, "GET")[1]["faults"] if each["id"] == fault["id"])

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import http.client
 import json
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud.jobs import ended_training, start_training, train
+from tests.cloud.jobs import ended_training, start_training, train, until
 from tests.cloud.local_cloud import LocalCloud, wait_until
-from tests.cloud.machines import ended, machine, start
+from tests.cloud.machines import create_machine, ended, execute, machine
 from tests.cloud.test_state_machines import training
 from tests.cloud.test_training_jobs import GROUP, members
 
-# Counts to four, an epoch a line, keeps where it is, and goes on from there; after the second it waits for its end.
+# Counts to four, an epoch a line, keeps every second, and goes on from there; after the first two it waits for its end.
 COUNT = """
     import os, pathlib, threading
     kept = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"], "checkpoints", "epoch.txt")
     done = int(kept.read_text()) if kept.exists() else 0
     print(f"begins after {done}")
     for epoch in range(done + 1, 5):
-        kept.with_suffix(".new").write_text(str(epoch))
-        kept.with_suffix(".new").rename(kept)
         print(f"epoch {epoch}")
+        if epoch % 2 == 0:
+            kept.with_suffix(".new").write_text(str(epoch))
+            kept.with_suffix(".new").rename(kept)
         if epoch == 2 and done == 0:
             threading.Event().wait()
     pathlib.Path(os.environ["SM_MODEL_DIR"], "epochs.txt").write_text(kept.read_text())
@@ -75,24 +78,33 @@ def test_an_interrupted_job_goes_on_from_its_checkpoint(cloud: LocalCloud, name:
 def test_a_spot_job_is_billed_less_than_it_trains(cloud: LocalCloud, name: str) -> None:
     script = "import threading; threading.Event().wait(1.2)"
     job = train(cloud, name, script, **SPOT)
-    assert (job["TrainingTimeInSeconds"], job["BillableTimeInSeconds"]) == (2, 1)
+    assert job["TrainingTimeInSeconds"] >= 2  # more when it is slow to start, or to end
+    assert 1 <= job["BillableTimeInSeconds"] < job["TrainingTimeInSeconds"]
 
 
-def test_a_job_without_checkpoints_begins_anew(cloud: LocalCloud, name: str) -> None:
+def interrupted(cloud: LocalCloud, name: str, times: int = 1) -> None:
+    """Wait until a job has been interrupted so many times."""
+    describe = cloud.client("sagemaker").describe_training_job
+    wait_until(lambda: stages(describe(TrainingJobName=name)).count("Interrupted") >= times)
+
+
+def test_a_job_without_checkpoints_begins_anew(cloud: LocalCloud, name: str, tmp_path: Path) -> None:
     inject(cloud, f"training-job/{name[:-1]}*", "spot interruption")
-    script = """
-        import threading
-        print("begins", flush=True)
-        threading.Event().wait(0.5)
-    """
-    job = train(cloud, name, script, **SPOT)
+    start_training(cloud, name, until(tmp_path / "end"), **SPOT)
+    interrupted(cloud, name)
+    (tmp_path / "end").touch()
+    job = ended_training(cloud, name)
     assert job["TrainingJobStatus"] == "Completed"
+    assert stages(job).count("Interrupted") == 1
     assert cloud.log(GROUP, f"{name}/") == ["begins", "begins"]
 
 
-def test_an_interruption_comes_after_so_much_training(cloud: LocalCloud, name: str) -> None:
+def test_an_interruption_comes_after_so_much_training(cloud: LocalCloud, name: str, tmp_path: Path) -> None:
     inject(cloud, f"training-job/{name}", "spot interruption 100ms", times=2)
-    job = train(cloud, name, "import threading; threading.Event().wait(0.4)", **SPOT)
+    start_training(cloud, name, until(tmp_path / "end"), **SPOT)
+    interrupted(cloud, name, 2)
+    (tmp_path / "end").touch()
+    job = ended_training(cloud, name)
     assert stages(job).count("Interrupted") == 2
     assert job["TrainingJobStatus"] == "Completed"
 
@@ -120,7 +132,7 @@ def test_a_script_may_keep_what_it_has_when_it_is_interrupted(cloud: LocalCloud,
 
 def test_a_job_that_waits_too_long_for_its_instances_is_stopped(cloud: LocalCloud, name: str) -> None:
     inject(cloud, f"training-job/{name}", "spot interruption", times=None)
-    limits = {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}
+    limits = {"MaxRuntimeInSeconds": 3, "MaxWaitTimeInSeconds": 3}  # enough to begin, and be interrupted, once
     job = train(
         cloud,
         name,
@@ -141,13 +153,16 @@ def test_an_interrupted_job_can_be_stopped(cloud: LocalCloud, name: str) -> None
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
 
 
-def test_a_state_s_job_is_interrupted_as_well(cloud: LocalCloud, name: str) -> None:
-    task = training(cloud, name, "print('begins'); import threading; threading.Event().wait(0.3)")
+def test_a_state_s_job_is_interrupted_as_well(cloud: LocalCloud, name: str, tmp_path: Path) -> None:
+    task = training(cloud, name, dedent(until(tmp_path / "end")))
     task["Parameters"].update(SPOT)
-    arn = start(cloud, machine(**{"Hold": {"Type": "Wait", "Seconds": 100}, name: task}))
+    machine_arn = create_machine(cloud, machine(**{name: task}))
     assert inject(cloud, name, "spot interruption")[0] == 201
+    arn = execute(cloud, machine_arn)
+    wait_until(lambda: cloud.client("sagemaker").list_training_jobs(NameContains=name)["TrainingJobSummaries"])
+    interrupted(cloud, name)
+    (tmp_path / "end").touch()
     assert ended(cloud, arn)["status"] == "SUCCEEDED"
-    assert "Interrupted" in stages(cloud.client("sagemaker").describe_training_job(TrainingJobName=name))
 
 
 def test_jobs_on_demand_are_not_interrupted(cloud: LocalCloud, name: str) -> None:

@@ -105,13 +105,14 @@ def test_a_definition_inside_the_template_runs_too(cloud: LocalCloud) -> None:
 
 def test_the_same_name_and_input_is_the_same_execution(cloud: LocalCloud, name: str) -> None:
     client = cloud.client("stepfunctions")
-    arn = create_machine(cloud, machine(Wait={"Type": "Wait", "Seconds": 30}))
+    arn = create_machine(cloud, machine(Wait={"Type": "Wait", "Seconds": 30_000}))
     first = client.start_execution(stateMachineArn=arn, name=name, input='{"a": 1}')
     again = client.start_execution(stateMachineArn=arn, name=name, input='{"a": 1}')
     assert first["executionArn"] == again["executionArn"]
     with pytest.raises(client.exceptions.ExecutionAlreadyExists):
         client.start_execution(stateMachineArn=arn, name=name, input='{"a": 2}')
-    ended(cloud, first["executionArn"])
+    client.stop_execution(executionArn=first["executionArn"])
+    assert ended(cloud, first["executionArn"])["status"] == "ABORTED"
 
 
 @pytest.mark.parametrize("output", ["text", None, 7, [], {"a": ["b"]}])
@@ -327,7 +328,7 @@ def test_a_stopped_execution_stops_its_job(cloud: LocalCloud, name: str) -> None
 
 
 def test_a_task_that_takes_too_long_stops_its_job(cloud: LocalCloud, name: str) -> None:
-    task = training(cloud, name, WAIT_FOR_EVER, TimeoutSeconds=1)
+    task = training(cloud, name, WAIT_FOR_EVER, TimeoutSeconds=3)
     task["Catch"] = [{"ErrorEquals": ["States.Timeout"], "Next": "Late"}]
     task["Next"] = "Wrong"
     definition = machine(Train=task, Wrong={"Type": "Fail"}, Late={"Type": "Pass", "Result": "late"})
@@ -337,7 +338,7 @@ def test_a_task_that_takes_too_long_stops_its_job(cloud: LocalCloud, name: str) 
 
 
 def test_an_execution_that_takes_too_long_times_out_and_stops_its_job(cloud: LocalCloud, name: str) -> None:
-    definition = {**machine(Train=training(cloud, name, WAIT_FOR_EVER)), "TimeoutSeconds": 1}
+    definition = {**machine(Train=training(cloud, name, WAIT_FOR_EVER)), "TimeoutSeconds": 3}
     execution = ended(cloud, start(cloud, definition))
     assert execution["status"] == "TIMED_OUT"
     assert execution["startDate"] <= execution["stopDate"]

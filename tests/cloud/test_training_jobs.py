@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from switchyard.cloud.processes import mounts
-from tests.cloud.jobs import channel, ended_training, start_training, train
+from tests.cloud.jobs import channel, ended_training, start_training, train, until
 from tests.cloud.local_cloud import IMAGE, LocalCloud, archive, is_alive, wait_until
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -73,13 +73,16 @@ def test_a_training_job_trains_on_its_channels_and_leaves_a_model(cloud: LocalCl
     assert cloud.log(GROUP, f"{name}/")[0] == "first loss=9.5"
 
 
-def test_statuses_move_from_in_progress_by_way_of_training_to_completed(cloud: LocalCloud, name: str) -> None:
+def test_statuses_move_from_in_progress_by_way_of_training_to_completed(
+    cloud: LocalCloud, name: str, tmp_path: Path
+) -> None:
     seen = []
-    start_training(cloud, name, "print('done')")
+    start_training(cloud, name, until(tmp_path / "end"))
 
     def look() -> bool:
         job = cloud.client("sagemaker").describe_training_job(TrainingJobName=name)
         seen.append(job["TrainingJobStatus"])
+        (tmp_path / "end").touch()
         return bool(seen[-1] != "InProgress")
 
     wait_until(look)
@@ -238,7 +241,7 @@ def test_a_script_is_asked_before_it_is_ended_and_keeps_its_model(cloud: LocalCl
 
 def test_a_job_ends_when_its_time_is_over(cloud: LocalCloud, name: str) -> None:
     script = "import os, threading; print(os.getpid()); threading.Event().wait()"
-    job = train(cloud, name, script, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    job = train(cloud, name, script, StoppingCondition={"MaxRuntimeInSeconds": 3})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert not is_alive(int(cloud.log(GROUP, f"{name}/")[0]))
 
