@@ -43,7 +43,8 @@ def alarmed(*alarms: str) -> dict[str, Any]:
     return {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm} for alarm in alarms]}}
 
 
-CANARY = blue_green("CANARY", 300, 50, CanarySize=percent(20))
+# Each stage is longer than it takes to look a few times, even where a look takes long.
+CANARY = blue_green("CANARY", 500, 200, CanarySize=percent(20))
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_a_canary_gets_its_share_bakes_and_then_gets_all(cloud: LocalCloud, move
         wait_until(lambda: len(answers) > before + 80)
         share = Counter(word for _, word in answers[before:])
         baking(cloud, moved, "canary capacity of 1 instance(s)")  # all that was in the time of the canary
-        full = baking(cloud, moved, "Baking for 50 seconds (TerminationWaitInSeconds) with traffic enabled on full")
+        full = baking(cloud, moved, "Baking for 200 seconds (TerminationWaitInSeconds) with traffic enabled on full")
         after = len(answers)
         settled_endpoint(cloud, moved)
         wait_until(lambda: len(answers) > after + 30)
@@ -168,6 +169,7 @@ def test_eventbridge_is_told_of_each_stage(cloud: LocalCloud, name: str) -> None
 
     def look() -> bool:
         for message in cloud.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            cloud.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             event = json.loads(message["Body"])
             label = event["detail-type"].removeprefix("SageMaker ").removesuffix(" State Change")
             variants = event["detail"].get("PendingDeploymentSummary", {}).get("ProductionVariants", [])
@@ -250,14 +252,14 @@ def test_a_deployment_config_of_the_creation_is_kept_for_updates(cloud: LocalClo
     for word in ("old", "new"):
         create_model(cloud, f"{name}-{word}", SAY.format(word=word))
         create_config(cloud, f"{name}-{word}", variant(f"{name}-{word}"))
-    batches = {"MaximumBatchSize": percent(50), "WaitIntervalInSeconds": 100}
+    batches = {"MaximumBatchSize": percent(50), "WaitIntervalInSeconds": 300}
     rolling = {"RollingUpdatePolicy": batches}
     client = cloud.client("sagemaker")
     client.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-old", DeploymentConfig=rolling)
     assert settled_endpoint(cloud, name)["LastDeploymentConfig"] == rolling
     update(cloud, name, RetainDeploymentConfig=True)
-    baking(cloud, name, "Baking for 100 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1")
-    baking(cloud, name, "Baking for 100 seconds (WaitIntervalInSeconds) with traffic enabled on full capacity of 1")
+    baking(cloud, name, "Baking for 300 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1")
+    baking(cloud, name, "Baking for 300 seconds (WaitIntervalInSeconds) with traffic enabled on full capacity of 1")
     assert settled_endpoint(cloud, name)["EndpointConfigName"] == f"{name}-new"
     client.delete_endpoint(EndpointName=name)
 
