@@ -113,8 +113,10 @@ def test_an_approval_is_kept_and_told_to_eventbridge(cloud: LocalCloud, group: s
     assert found["LastModifiedTime"] > found["CreationTime"]
 
     def received() -> list[Any]:
-        answer = cloud.client("sqs").receive_message(QueueUrl=queue)
-        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        messages = cloud.client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
+        for message in messages:  # or it would come again
+            cloud.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
 
     (event,) = wait_until(received)
     assert event["resources"] == [package]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.events.conftest import EventCloud
+from tests.cloud.local_cloud import wait_until
 
 
 def invoke(events: EventCloud, event: dict[str, Any]) -> str:
@@ -41,6 +42,7 @@ def test_a_failure_is_tried_three_times_with_one_request_s_id_and_then_kept(even
     assert record["responseContext"]["functionError"] == "Unhandled"
     assert record["responsePayload"]["errorType"] == "ToldToFailError"
     assert record["responsePayload"]["errorMessage"] == request
+    wait_until(lambda: events.told().count(event) >= 3)
     assert events.told().count(event) == 3
     letter = events.message("DeadLetters", lambda body: body == event)
     assert letter["RequestID"] == request
