@@ -395,8 +395,8 @@ class Cloud:
 
     def events_after_a_stop(self) -> Any:
         url = self._clients["sqs"].create_queue(QueueName="empty")["QueueUrl"]
-        arn = self._start(_task("sqs:receiveMessage", {"QueueUrl": url, "WaitTimeSeconds": 1}))
-        self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) == 4)
+        arn = self._start(_task("sqs:receiveMessage", {"QueueUrl": url, "WaitTimeSeconds": 3}))
+        self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) >= 4)
         self._stop(arn)
         self._ended(arn)
         history = self._states.get_execution_history(executionArn=arn)["events"]
@@ -407,7 +407,7 @@ class Cloud:
         self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) == 5)
         self._stop(arn)
         with contextlib.suppress(AssertionError):
-            self._ended(arn, 1)
+            self._ended(arn, 3)
         return self._states.describe_execution(executionArn=arn)["status"]
 
     def last_event_of_a_time_out(self) -> Any:
@@ -640,7 +640,7 @@ class Cloud:
     def _run(self, definition: dict[str, Any], event: Any = None) -> dict[str, Any]:
         return self._ended(self._start(definition, event))
 
-    def _ended(self, arn: str, seconds: float = 30) -> dict[str, Any]:
+    def _ended(self, arn: str, seconds: float = 120) -> dict[str, Any]:
         seen: list[dict[str, Any]] = []
 
         def look() -> bool:
@@ -654,7 +654,7 @@ class Cloud:
         self._until(lambda: len(self._states.get_execution_history(executionArn=arn)["events"]) > 1)
         self._states.stop_execution(executionArn=arn, **reason)
 
-    def _until(self, look: Any, seconds: float = 30) -> None:
+    def _until(self, look: Any, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not look():
             if time.monotonic() > deadline:
