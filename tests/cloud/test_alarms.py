@@ -380,7 +380,7 @@ def test_an_alarm_tells_its_topic_and_the_event_bus(cloud: LocalCloud, name: str
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     logs.put_resource_policy(policyName=name, policyDocument=policy)
-    changes = {"AlarmName": name, "Namespace": "Alarms", "Period": 10, "Dimensions": dimensions(of=name)}
+    changes = {"AlarmName": name, "Namespace": "Alarms", "Dimensions": dimensions(of=name)}
     topic = cloud.resource("AlarmTopic")
     cloud.client("cloudwatch").put_metric_alarm(**{**REQUEST, **changes, "AlarmActions": [topic], "OKActions": []})
     put(cloud, "m", 99.5, of=name)
@@ -389,9 +389,15 @@ def test_an_alarm_tells_its_topic_and_the_event_bus(cloud: LocalCloud, name: str
     assert (message["OldStateValue"], message["NewStateValue"]) == ("INSUFFICIENT_DATA", "ALARM")
     assert "[99.5 (" in message["NewStateReason"]
     assert message["Trigger"]["Dimensions"] == [{"value": name, "name": "of"}]
-    assert (message["Trigger"]["Statistic"], message["Trigger"]["Period"]) == ("MAXIMUM", 10)
-    history = cloud.client("cloudwatch").describe_alarm_history(AlarmName=name, ScanBy="TimestampAscending")
-    kinds = [item["HistoryItemType"] for item in history["AlarmHistoryItems"]]
+    assert (message["Trigger"]["Statistic"], message["Trigger"]["Period"]) == ("MAXIMUM", 60)
+
+    def remembered() -> list[str] | None:  # an action only once it is done: after its message
+        history = cloud.client("cloudwatch").describe_alarm_history(AlarmName=name, ScanBy="TimestampAscending")
+        kinds = [item["HistoryItemType"] for item in history["AlarmHistoryItems"]]
+        return kinds if len(kinds) >= 3 else None
+
+    kinds = wait_until(remembered)
+    assert kinds is not None
     assert kinds[:3] == ["ConfigurationUpdate", "StateUpdate", "Action"]
 
     def alarming() -> list[dict[str, Any]]:  # it will be quiet again, and tell of that too

@@ -32,11 +32,11 @@ def resource(endpoint: str, name: str = "all") -> str:
     return f"endpoint/{endpoint}/variant/{name}"
 
 
-def instances(cloud: LocalCloud, endpoint: str) -> int:
+def instances(cloud: LocalCloud, endpoint: str) -> int | None:
+    """How many instances a variant has; None while that is about to change."""
     (served,) = settled_endpoint(cloud, endpoint)["ProductionVariants"]
-    assert served["CurrentInstanceCount"] == served["DesiredInstanceCount"]
     count: int = served["CurrentInstanceCount"]
-    return count
+    return count if count == served["DesiredInstanceCount"] else None
 
 
 def register(cloud: LocalCloud, endpoint: str, least: int, most: int, **changes: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_an_asynchronous_endpoint_scales_to_zero_and_comes_back_with_its_backlog
         AlarmActions=[policy["PolicyARN"]],
     )
     wait_until(lambda: instances(cloud, name) == 0)
-    assert list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")) == []
+    wait_until(lambda: not list(cloud.home.glob(f"cloud/*/containers/endpoint-{name}-*")))
     uri = cloud.put(f"{name}/in.csv", "x")
     invoke = cloud.client("sagemaker-runtime").invoke_endpoint_async
     asked = [invoke(EndpointName=name, InputLocation=uri)["OutputLocation"] for _ in range(3)]
@@ -122,7 +122,9 @@ def test_an_asynchronous_endpoint_scales_to_zero_and_comes_back_with_its_backlog
     client = cloud.client("application-autoscaling")
     activities = client.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=resource(name))
     said = [each["Description"] for each in activities["ScalingActivities"]][::-1]
-    assert said[:3] == [f"Setting desired instance count to {count}." for count in (0, 1, 0)]
+    # Once up, and once more where the first instance takes longer to come up than the cooldown.
+    expected = [f"Setting desired instance count to {count}." for count in (0, 1, 0)]
+    assert [*said[:2], said[-1]] == expected
     cloud.client("sagemaker").delete_endpoint(EndpointName=name)
 
 
