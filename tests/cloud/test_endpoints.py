@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -408,15 +409,28 @@ def test_an_update_to_a_configuration_that_does_not_exist_changes_nothing(cloud:
     assert settled_endpoint(cloud, sums)["EndpointStatus"] == "InService"
 
 
-def test_an_endpoint_that_is_updating_is_not_updated_again(cloud: LocalCloud, name: str) -> None:
+def test_an_endpoint_that_is_updating_is_not_updated_again(cloud: LocalCloud, name: str, tmp_path: Path) -> None:
+    script = f"""
+        import pathlib, threading
+        def model_fn(model_dir):
+            while not pathlib.Path({str(tmp_path / "go")!r}).exists():
+                threading.Event().wait(0.01)
+        def transform_fn(model, body, content_type, accept): return "new"
+    """
     serve(cloud, name, say("old"))
+    create_model(cloud, f"{name}-new", script)
+    create_config(cloud, f"{name}-new", variant(f"{name}-new"))
     client = cloud.client("sagemaker")
-    client.update_endpoint(EndpointName=name, EndpointConfigName=name)
-    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
-        client.update_endpoint(EndpointName=name, EndpointConfigName=name)
-    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
-        client.delete_endpoint(EndpointName=name)
-    assert settled_endpoint(cloud, name)["EndpointStatus"] == "InService"
+    client.update_endpoint(EndpointName=name, EndpointConfigName=f"{name}-new")
+    try:
+        with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+            client.update_endpoint(EndpointName=name, EndpointConfigName=name)
+        with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+            client.delete_endpoint(EndpointName=name)
+    finally:
+        (tmp_path / "go").touch()
+    endpoint = settled_endpoint(cloud, name)
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", f"{name}-new")
 
 
 def test_names_of_models_configurations_and_endpoints_are_used_only_once(cloud: LocalCloud, sums: str) -> None:

@@ -81,7 +81,7 @@ def test_what_a_shadow_does_wrong_touches_no_answer(cloud: LocalCloud, name: str
     with Asker(cloud, name) as asker:
         answers = [asker.ask("x") for _ in range(100)]
     assert {(answer.status, answer.variant, answer.body.split()[0]) for answer in answers} == {(200, "all", b"old")}
-    assert time.monotonic() - began < 10  # one after the other the slow one would have taken 100 s
+    assert time.monotonic() - began < 60  # one after the other the slow one would have taken 100 s
     if script is BROKEN:
         wait_until(lambda: asked(cloud, name, "candidate", "Invocation5XXErrors") > 0)
     assert asked(cloud, name, "all", "Invocation5XXErrors") == 0
