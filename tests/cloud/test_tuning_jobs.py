@@ -81,7 +81,8 @@ def test_values_are_tried_at_random_and_the_best_is_found(cloud: LocalCloud, nam
 
 
 def test_a_gaussian_process_tries_better_values_than_chance(cloud: LocalCloud, name: str) -> None:
-    limits = {"MaxNumberOfTrainingJobs": 14, "MaxParallelTrainingJobs": 2}
+    # One at a time: what is tried next would otherwise depend on which one ends first.
+    limits = {"MaxNumberOfTrainingJobs": 14, "MaxParallelTrainingJobs": 1}
     chosen = start(cloud, tuning_request(cloud, name, Strategy="Bayesian", ResourceLimits=limits))
     job = ended_tuning(cloud, chosen)
     assert job["HyperParameterTuningJobStatus"] == "Completed", job
