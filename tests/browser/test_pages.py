@@ -20,6 +20,7 @@ from tests.browser.pages import node, open_execution
 from tests.cloud.local_cloud import wait_until
 from tests.console.browser import serving
 from tests.runs.conftest import ROOT, Site
+from tests.runs.releases import UNHURRIED
 
 Start = Callable[..., str]
 
@@ -70,8 +71,8 @@ def test_a_new_execution_appears_by_itself(page: Page, start: Start) -> None:
 
 
 def test_a_model_is_approved_on_its_page_and_its_release_begins(page: Page, site: Site, cloud: Any) -> None:
-    overrides = {"release": {"approval": "manual", "bake_seconds": 0, "minimum_requests": 0}}
-    waiting = site.start("diabetes", "pages-waiting", overrides=overrides)
+    release = {"approval": "manual", "bake_seconds": 0, "minimum_requests": 0, "limits": UNHURRIED}
+    waiting = site.start("diabetes", "pages-waiting", overrides={"release": release})
     assert waiting.wait()["status"] == "SUCCEEDED"
     page.goto(f"/models/diabetes?run={quote(waiting.arn)}")
     package = page.get_by_role("region", name="Model package")

@@ -10,6 +10,9 @@ from typing import Any
 from switchyard.project import Project
 from tests.runs.conftest import Execution, Site, add_recipe
 
+# No model here is judged by how fast a busy machine answers, if its test does not say so: an alarm's minute is six
+# tenths of a second at the local cloud's usual pace, and one late answer would be all of it.
+UNHURRIED = {"latency_ms": 60_000}
 PATIENT = "59,2,32.1,101,157,93.2,38,4,4.8598,87"
 # Quick: a step is a look of two tenths of a second at the local cloud's usual pace.
 QUICK = {"bake_seconds": 20, "minimum_requests": 10}
@@ -74,12 +77,12 @@ class Models:
         return str(published["code_uri"])
 
     def release(self, package: str, name: str | None = None, reason: str | None = None, **release: Any) -> Execution:
-        """Start the release of a package."""
+        """Start the release of a package, of any speed as long as no `limits` are given."""
         name = name or f"{self.recipe}-release-{next(_numbers)}"
         answer = self.site.client("stepfunctions").start_execution(
             stateMachineArn=self.site.outputs["ReleaseStateMachineArn"],
             name=name,
-            input=json.dumps({"model_package": package, "release": release, "reason": reason}),
+            input=json.dumps({"model_package": package, "release": {"limits": UNHURRIED, **release}, "reason": reason}),
         )
         return Execution(self.site, answer["executionArn"], name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from switchyard.project import Project
 from tests.cloud.local_cloud import wait_until
 from tests.runs.conftest import ROOT, Caller, Execution, Site, add_recipe
-from tests.runs.releases import PATIENT, QUICK, Models
+from tests.runs.releases import PATIENT, QUICK, UNHURRIED, Models
 from tests.runs.test_redrive import add_fault, clean_ups, clear_faults, redrive
 
 # Another answer than the model's own, so that who answers can be seen.
@@ -91,8 +92,14 @@ def test_a_good_model_is_released_without_losing_a_request(
 @pytest.mark.parametrize(
     ("code", "settings", "reason", "is_seen"),
     [
-        (SLOW, {"limits": {"latency_ms": 40}}, "ms on average, more than 40 ms", True),
-        (FAILING, {"samples": [{"body": OTHER}], "minimum_requests": 50}, "were 5xx, more than 1 %", True),
+        # What the alarm sees the look itself may have missed: it reads the figures first.
+        (SLOW, {"limits": {"latency_ms": 40}}, r"ms on average, more than 40 ms|-latency' is raised", True),
+        (
+            FAILING,
+            {"samples": [{"body": OTHER}], "minimum_requests": 50},
+            r"were 5xx, more than 1 %|-5xx' is raised",
+            True,
+        ),
         (NAN, {}, "answered nan, which is not finite", False),
         (SHIFTED, {"samples": [{"body": PATIENT, "maximum": 1}]}, "above the expected maximum 1", False),
         (DEAD, {}, "did not pass the ping health check", False),
@@ -110,11 +117,11 @@ def test_a_bad_model_is_taken_back_by_itself(
         output = output_of(execution.wait())
 
     assert output["status"] == "ROLLED_BACK"
-    assert reason in output["reasons"][0]
+    assert re.search(reason, output["reasons"][0])
     assert ("Shift traffic" in execution.states()) == is_seen
     metadata = models.metadata(package)
     assert (metadata["release"], metadata["status"]) == ("rolled-back", "Rejected")
-    assert reason in metadata["why"]
+    assert re.search(reason, metadata["why"])
     assert models.left() == left
     after = models.endpoint()
     assert after["EndpointConfigName"] == before["EndpointConfigName"]
@@ -143,8 +150,11 @@ def test_two_releases_of_one_endpoint_take_turns(models: Models) -> None:
     packages = [models.package(), models.package()]
 
     with Caller(models.site, models.recipe, PATIENT) as caller:
-        first, second = (models.release(package, strategy="blue-green", **QUICK) for package in packages)
-        again = models.release(packages[0], strategy="blue-green", **QUICK)
+        # None is a way back, however late it is prepared.
+        first, second, again = (
+            models.release(package, reason="approval", strategy="blue-green", **QUICK)
+            for package in (*packages, packages[0])
+        )
         outputs = [output_of(each.wait()) for each in (first, second, again)]
 
     assert sorted(output["status"] for output in outputs) == ["NOTHING_TO_RELEASE", "RELEASED", "RELEASED"]
@@ -198,10 +208,11 @@ def test_an_alarm_of_the_account_takes_a_release_back(models: Models) -> None:
 
 def test_a_release_that_is_stopped_is_undone_and_goes_on_at_its_step_when_it_is_redriven(models: Models) -> None:
     package, before, left = models.package(then=SHIFTED), models.endpoint(), models.left()
-    settings = {"strategy": "canary", "steps": [20, 60, 100], "bake_seconds": 60, "minimum_requests": 5}
+    # Each step is four looks, time enough to stop the second one.
+    settings = {"strategy": "canary", "steps": [20, 60, 100], "bake_seconds": 240, "minimum_requests": 5}
     with Caller(models.site, models.recipe, PATIENT) as caller:
         execution = models.release(package, **settings)
-        wait_until(lambda: execution.states().count("Bake") == 2)
+        wait_until(lambda: 60 in shares(execution, "Bake"))
 
         models.site.client("stepfunctions").stop_execution(executionArn=execution.arn, error="Enough", cause="late")
 
@@ -225,12 +236,12 @@ def test_a_release_that_is_stopped_is_undone_and_goes_on_at_its_step_when_it_is_
     assert models.metadata(package)["release"] == "released"
 
 
-def shares(execution: Execution) -> list[int]:
-    """Return the candidate's share of each step that began."""
+def shares(execution: Execution, entered: str = "Wait for shift") -> list[int]:
+    """Return the candidate's share of each step that began: each time that a state was entered."""
     client = execution.site.client("stepfunctions")
     events = client.get_execution_history(executionArn=execution.arn, maxResults=1000)["events"]
-    left = [e["stateExitedEventDetails"] for e in events if "stateExitedEventDetails" in e]
-    return [json.loads(each["output"])["step"]["share"] for each in left if each["name"] == "Shift traffic"]
+    details = [e["stateEnteredEventDetails"] for e in events if "stateEnteredEventDetails" in e]
+    return [json.loads(each["input"])["step"]["share"] for each in details if each["name"] == entered]
 
 
 def is_over(description: dict[str, Any]) -> bool:
@@ -258,7 +269,7 @@ def test_a_release_that_failed_is_undone_and_goes_on_at_its_step_when_it_is_redr
 
 
 def test_an_approval_starts_a_release(models: Models, project: Project) -> None:
-    add_recipe(project, "approved", release={"bake_seconds": 0})
+    add_recipe(project, "approved", release={"bake_seconds": 0, "limits": UNHURRIED})
     models.site.publish(project, "approved")
     sagemaker = models.site.client("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName="switchyard-approved")

@@ -23,9 +23,8 @@ def test_sagemaker_releases_a_good_model_without_losing_a_request(models: Models
     package = models.package(then=SHIFTED)
     before = float(models.site.invoke(models.recipe, PATIENT))
     with Caller(models.site, models.recipe, PATIENT) as caller:
-        execution = models.release(package, **CANARY, bake_seconds=60)
-        # Whoever takes its lease away finds its work undone; it makes it again.
-        wait_until(lambda: models.endpoint()["EndpointStatus"] == "Updating")
+        execution = models.release(package, **CANARY, bake_seconds=240)
+        # Whoever takes its lease away while it bakes finds its work undone; it makes it again.
         wait_until(lambda: "Wait for guardrails" in execution.states())
         key = {"endpoint": {"S": models.group}}
         models.site.client("dynamodb").delete_item(TableName="switchyard-locks", Key=key)

@@ -11,8 +11,8 @@ import pytest
 from switchyard.__main__ import main
 from switchyard.project import Project
 from tests.runs.conftest import Site, add_recipe
+from tests.runs.releases import PATIENT, UNHURRIED
 
-PATIENT = "59,2,32.1,101,157,93.2,38,4,4.8598,87"
 QUICK = {"bake_seconds": 0, "minimum_requests": 0}
 Call = Callable[..., tuple[int, dict[str, Any], str]]
 
@@ -40,7 +40,7 @@ def metadata(site: Site, package_arn: str) -> dict[str, str]:
 
 
 def test_an_approval_shows_the_release_that_it_starts(site: Site, project: Project, call: Call) -> None:
-    add_recipe(project, "commanded", release={"approval": "manual", **QUICK})
+    add_recipe(project, "commanded", release={"approval": "manual", "limits": UNHURRIED, **QUICK})
     site.publish(project, "commanded")
     output = json.loads(site.start("commanded", "commanded-1").wait()["output"])
 
@@ -61,7 +61,7 @@ def test_an_approval_shows_the_release_that_it_starts(site: Site, project: Proje
 
 
 def test_a_run_that_nobody_has_to_approve_shows_its_release_too(site: Site, project: Project, call: Call) -> None:
-    add_recipe(project, "stepwise", release={"strategy": "canary", "steps": [50, 100], **QUICK})
+    add_recipe(project, "stepwise", release={"strategy": "canary", "steps": [50, 100], "limits": UNHURRIED, **QUICK})
 
     code, document, err = call("run", "stepwise", "--name", "stepwise-1")
 
@@ -115,7 +115,8 @@ def test_an_approval_and_nothing_else_starts_a_release(site: Site, changes: dict
 
 
 def test_a_release_by_hand_goes_as_it_is_told_to(site: Site, project: Project, call: Call) -> None:
-    add_recipe(project, "handmade", release={"approval": "manual", "strategy": "canary", "bake_seconds": 600})
+    recipe = {"approval": "manual", "strategy": "canary", "bake_seconds": 600, "limits": UNHURRIED}
+    add_recipe(project, "handmade", release=recipe)
     site.publish(project, "handmade")
     site.start("handmade", "handmade-1").wait()
     events = site.client("events")
