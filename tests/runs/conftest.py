@@ -22,7 +22,8 @@ from switchyard.project import Project
 from switchyard.publishing.publish import publish
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 60
+# Seconds that nothing takes but on a machine that much else runs on.
+TIMEOUT = 300
 
 
 @dataclass
@@ -38,6 +39,10 @@ class Execution:
         with urllib.request.urlopen(f"{self.site.url}/_switchyard/runs/{self.name}", timeout=TIMEOUT) as answer:
             assert json.load(answer)["path"] == str(self.kept)
         return self.site.client("stepfunctions").describe_execution(executionArn=self.arn)
+
+    def is_running(self) -> bool:
+        found = self.site.client("stepfunctions").describe_execution(executionArn=self.arn)
+        return bool(found["status"] == "RUNNING")
 
     @property
     def kept(self) -> Path:

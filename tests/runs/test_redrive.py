@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from switchyard.project import Project
-from tests.runs.conftest import Execution, Site, add_recipe
+from tests.cloud.local_cloud import wait_until
+from tests.runs.conftest import TIMEOUT, Execution, Site, add_recipe
 
 PATIENT = "59,2,32.1,101,157,93.2,38,4,4.8598,87"
-DEADLINE = 30
 # Serves only once the switch is thrown: an object in the data bucket.
 SWITCHED = """
 
@@ -32,19 +30,15 @@ def model_fn(model_dir):
 """
 
 
-def wait_for(read: Callable[[], Any], is_there: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + DEADLINE
-    while not is_there(found := read()):
-        assert time.monotonic() < deadline, f"still {found}"
-    return found
-
-
 def redrive(execution: Execution) -> dict[str, Any]:
-    execution.site.client("stepfunctions").redrive_execution(executionArn=execution.arn)
-    return wait_for(
-        lambda: execution.site.client("stepfunctions").describe_execution(executionArn=execution.arn),
-        lambda description: description["status"] != "RUNNING",
-    )
+    client = execution.site.client("stepfunctions")
+    client.redrive_execution(executionArn=execution.arn)
+
+    def ended() -> dict[str, Any]:
+        found: dict[str, Any] = client.describe_execution(executionArn=execution.arn)
+        return {} if found["status"] == "RUNNING" else found
+
+    return wait_until(ended, TIMEOUT)
 
 
 def script(project: Project, name: str) -> str:
@@ -172,12 +166,12 @@ def test_a_run_that_is_stopped_while_it_deploys_is_cleaned_up(site: Site, projec
     add_recipe(project, "halted", scripts={"inference.py": slow})
     site.publish(project, "halted")
     execution = site.start("halted", "halted-2")
-    wait_for(execution.states, lambda states: "Smoke test" in states)
+    wait_until(lambda: "Smoke test" in execution.states(), TIMEOUT)
 
     site.client("stepfunctions").stop_execution(executionArn=execution.arn, error="Enough", cause="it is late")
 
-    (clean_up,) = wait_for(
-        lambda: clean_ups(site, execution.arn), lambda found: bool(found) and found[0]["status"] != "RUNNING"
+    (clean_up,) = wait_until(
+        lambda: [each for each in clean_ups(site, execution.arn) if each["status"] != "RUNNING"], TIMEOUT
     )
     assert clean_up["status"] == "SUCCEEDED", clean_up
     assert site.made() == before

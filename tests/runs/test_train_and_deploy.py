@@ -8,17 +8,16 @@ import json
 import math
 import os
 import tarfile
-import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from switchyard.project import Project
-from tests.runs.conftest import Caller, Site, add_recipe
+from tests.cloud.local_cloud import wait_until
+from tests.runs.conftest import TIMEOUT, Caller, Site, add_recipe
 
 PATIENT = "59,2,32.1,101,157,93.2,38,4,4.8598,87"
-DEADLINE = 30
 
 
 def objects(site: Site, bucket: str, prefix: str) -> dict[str, bytes]:
@@ -217,11 +216,12 @@ def test_a_stopped_run_ends_its_training_process(site: Site, project: Project) -
 
     description = execution.wait()
     assert (description["status"], description["error"]) == ("ABORTED", "Enough")
-    job = wait_for(
-        lambda: site.client("sagemaker").describe_training_job(TrainingJobName="switchyard-endless-1-0-0"),
-        lambda job: job["TrainingJobStatus"] == "Stopped",
-    )
-    assert job["SecondaryStatus"] == "Stopped"
+
+    def job() -> dict[str, Any]:
+        return site.client("sagemaker").describe_training_job(TrainingJobName="switchyard-endless-1-0-0")
+
+    wait_until(lambda: job()["TrainingJobStatus"] == "Stopped", TIMEOUT)
+    assert job()["SecondaryStatus"] == "Stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -291,12 +291,4 @@ def pid_in_log(site: Site, group: str, prefix: str) -> int:
             return []
         return [event["message"] for event in answer["events"] if event["message"].startswith("pid ")]
 
-    return int(wait_for(lines, bool)[0].split()[1])
-
-
-def wait_for(look: Any, is_there: Any) -> Any:
-    """Look until it is there."""
-    deadline = time.monotonic() + DEADLINE
-    while not is_there(found := look()):
-        assert time.monotonic() < deadline, f"still {found!r}"
-    return found
+    return int(wait_until(lines, TIMEOUT)[0].split()[1])
