@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from switchyard.project import Project
 from tests.cloud.local_cloud import LocalCloud, wait_until
-from tests.runs.conftest import ROOT, Caller, Site, add_recipe
+from tests.runs.conftest import ROOT, TIMEOUT, Caller, Execution, Site, add_recipe
 from tests.runs.releases import PATIENT, Models
 from tests.runs.test_housekeeping import NOW as HOUSEKEEPING_NOW
 from tests.runs.test_housekeeping import House
@@ -220,12 +220,17 @@ def releases(stack: Stack) -> bool:
     models = Models(stack.site, "permitted", trained)
     packages = [models.package(group=f"{group}-newborn") if n == 2 else models.package() for n in range(6)]
     quick = {"strategy": "canary", "steps": [50, 100], "bake_seconds": 0, "minimum_requests": 0}
-    lock = {"endpoint": {"S": group}, "holder": {"S": "somebody"}, "expires_at": {"N": str(int(time.time()) + 2)}}
-    stack.site.client("dynamodb").put_item(TableName="switchyard-locks", Item=lock)
     own = {"strategy": "blue-green-endpoints", "bake_seconds": 0, "grace_seconds": 0}
     unfit = {"minimum_requests": 1, "patience_seconds": 0}
+    key = {"endpoint": {"S": group}}
+    lock = {**key, "holder": {"S": "somebody"}, "expires_at": {"N": str(int(time.time()) + 600)}}
+    dynamodb = stack.site.client("dynamodb")
+    dynamodb.put_item(TableName="switchyard-locks", Item=lock)
+    waiting = models.release(packages[3], **own, **unfit)
+    wait_until(lambda: "EndpointLocked" in errors(waiting) or not waiting.is_running())
+    dynamodb.delete_item(TableName="switchyard-locks", Key=key)
     ends = [
-        models.release(packages[3], **own, **unfit).wait(),
+        waiting.wait(),
         models.release(packages[0], **quick, alarms=["switchyard-diabetes-endpoint-latency"]).wait(),
         models.release(packages[1], **{**quick, **unfit}).wait(),
         models.release(packages[0], reason="approval").wait(),
@@ -237,6 +242,13 @@ def releases(stack: Stack) -> bool:
     outputs = [json.loads(end["output"])["status"] for end in ends if end["status"] == "SUCCEEDED"]
     back, nothing = "ROLLED_BACK", "NOTHING_TO_RELEASE"
     return outputs == [back, "RELEASED", back, nothing, nothing, back, back, "RELEASED"]
+
+
+def errors(execution: Execution) -> set[str]:
+    """Return what the tasks of an execution have failed with, whether they were tried again or not."""
+    pages = execution.site.client("stepfunctions").get_paginator("get_execution_history")
+    events = [event for page in pages.paginate(executionArn=execution.arn) for event in page["events"]]
+    return {event["taskFailedEventDetails"]["error"] for event in events if "taskFailedEventDetails" in event}
 
 
 def an_approval_starts_a_release(stack: Stack) -> bool:
@@ -263,7 +275,7 @@ def leaves_releases_to_sagemaker(stack: Stack) -> bool:
         ModelPackageGroupName=group, SortOrder="Descending", MaxResults=1
     )
     models = Models(stack.site, "permitted", newest["ModelPackageSummaryList"][0]["ModelPackageArn"])
-    execution = models.release(models.package(), strategy="guardrails", steps=[100], bake_seconds=240)
+    execution = models.release(models.package(), strategy="guardrails", steps=[100], bake_seconds=480)
     wait_until(lambda: {"Wait for guardrails", "Take back", "Fail run"} & {*execution.states()})
     stack.site.client("dynamodb").delete_item(TableName="switchyard-locks", Key={"endpoint": {"S": group}})
     ends = [execution.wait()]
@@ -578,7 +590,7 @@ def test_without_a_statement_that_only_records_the_report_shows_it(
 def told(site: Site, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "switchyard", "iam", "report", *words]
     given = {**os.environ, "AWS_ENDPOINT_URL": site.url, **environment}
-    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
 
 def test_the_command_shows_the_report_and_its_exit_code_tells_of_denials(
