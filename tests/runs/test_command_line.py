@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from switchyard.project import Project
-from tests.runs.conftest import Site, add_recipe
+from tests.runs.conftest import TIMEOUT, Site, add_recipe
 
 HOUSING = ["crim", "zn", "indus", "chas", "nox", "age", "rm", "dis", "rad", "tax", "ptratio", "lstat", "medv"]
 
@@ -25,21 +25,39 @@ def switchyard(project: Project, *words: str, **environment: str) -> subprocess.
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=TIMEOUT,
         check=False,
         stdin=subprocess.DEVNULL,
     )
 
 
 def test_logs_follow_a_run_until_it_has_ended(site: Site, project: Project) -> None:
-    slow = "import time\n\nprint('first line', flush=True)\ntime.sleep(1)\nraise SystemExit('the last line')\n"
-    add_recipe(project, "followed", scripts={"train.py": slow})
+    seen = project.root / "followed"
+    train = (
+        "import pathlib, time\n\nprint('first line', flush=True)\n"
+        f"while not pathlib.Path({str(seen)!r}).exists():\n    time.sleep(0.02)\n"
+        "raise SystemExit('the last line')\n"
+    )
+    add_recipe(project, "followed", scripts={"train.py": train})
     site.publish(project, "followed")
     execution = site.start("followed", "followed-1")
-    done = switchyard(project, "logs", "--follow", AWS_ENDPOINT_URL=site.url)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == "following followed-1\n"
-    lines = done.stdout.splitlines()
+    with subprocess.Popen(
+        [sys.executable, "-m", "switchyard", "logs", "--follow"],
+        cwd=project.root,
+        env={**os.environ, "AWS_ENDPOINT_URL": site.url},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as following:
+        # The run ends only when somebody follows it.
+        assert following.stderr is not None
+        says = following.stderr.readline()
+        seen.touch()
+        output, errors = following.communicate(timeout=TIMEOUT)
+    assert following.returncode == 0, errors
+    assert (says, errors) == ("following followed-1\n", "")
+    lines = output.splitlines()
     training = [line for line in lines if line.startswith("[Train model] ")]
     # Before it, the job says which versions run here.
     assert "[Train model] first line" in training[:2]
