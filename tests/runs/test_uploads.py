@@ -62,11 +62,18 @@ ENVIRONMENT = {
 }
 
 
+_dead_letters: dict[str, list[dict[str, Any]]] = {}  # what was read, by the cloud's address
+
+
 def dead_letters(site: Site) -> list[dict[str, Any]]:
-    sqs = site.client("sqs")
+    """Return all that has been found in the queue since the cloud is up; it is taken out of it."""
+    sqs, known = site.client("sqs"), _dead_letters.setdefault(site.url, [])
     url = sqs.get_queue_url(QueueName="switchyard-start-run-dead-letters")["QueueUrl"]
-    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
-    return [json.loads(message["Body"]) for message in messages]
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            known.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return known
 
 
 def test_an_upload_starts_a_run_that_deploys(site: Site, project: Project) -> None:
