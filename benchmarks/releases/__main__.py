@@ -58,6 +58,8 @@ def _try_all(
     scenarios: list[Scenario], outcomes: list[Outcome], folder: Path, options: argparse.Namespace, news: Console
 ) -> None:
     settings: dict[str, Any] = {"bake_seconds": options.bake, "minimum_requests": options.minimum}
+    if options.latency_ms is not None:
+        settings["limits"] = {"latency_ms": options.latency_ms}
     with cloud(Project.find(Path(__file__).parent), folder, options.time_scale) as stage:
         news.print("the recipe is trained and deployed")
         registry = stage.deploy()
@@ -133,6 +135,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--time-scale", type=float, default=0.02, help="the local cloud's (0.02)")
     parser.add_argument("--bake", type=int, default=120, help="bake_seconds of each step (120)")
     parser.add_argument("--minimum", type=int, default=10, help="minimum_requests of each step (10)")
+    parser.add_argument(
+        "--latency-ms", type=float, help="limits.latency_ms of candidates that are not slow (the recipe's)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     return parser.parse_args()
 

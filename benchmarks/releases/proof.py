@@ -93,7 +93,7 @@ def bake_seconds(events: list[dict[str, Any]]) -> float:
 
 
 class _Trigger:
-    """Lets the alarm go off in the bake that it is for."""
+    """Lets the alarm go off in the bake that it is for, or as soon as it sees that this one has begun."""
 
     def __init__(self, stage: Stage, execution: str, scenario: Scenario) -> None:
         self._stage = stage
@@ -111,15 +111,15 @@ class _Trigger:
         if bake is None:
             return
         self.baked_seconds += self._looked - since
-        if bake == self._bake:
+        if self._bake is not None and bake >= self._bake:
             self._stage.set_alarm("ALARM")
             self._bake = None
 
     def _bake_of_ours(self) -> int | None:
-        """Return which bake the machine is in now, counted from 1."""
-        for event in reversed(self._stage.events(self._execution)):
-            if entered := event.get("stateEnteredEventDetails"):
-                return len(json.loads(entered["input"])["step"]["done"]) + 1 if entered["name"] == BAKE else None
+        """Return which bake the machine has begun last, counted from 1."""
+        for event in self._stage.newest_events(self._execution):
+            if (entered := event.get("stateEnteredEventDetails")) and entered["name"] == BAKE:
+                return len(json.loads(entered["input"])["step"]["done"]) + 1
         return None
 
     def _bake_of_sagemaker(self) -> int | None:

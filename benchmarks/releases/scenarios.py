@@ -67,10 +67,15 @@ def all_scenarios() -> list[Scenario]:
         *_to_the_end_and_back("guardrails", len(GUARDRAIL_STEPS), guardrails),
         Scenario("shadow", "COMPARED"),
         *(
-            Scenario("canary", "ROLLED_BACK", candidate, reasons=reasons, settings={"steps": [10, 50, 100]})
+            Scenario("canary", "ROLLED_BACK", candidate, reasons=reasons, settings=_settings_of(candidate))
             for candidate, reasons in _UNFIT.items()
         ),
     ]
+
+
+def _settings_of(candidate: str) -> dict[str, Any]:
+    limits = {"limits": {"latency_ms": 500}} if candidate.startswith("slow") else {}
+    return {"steps": [10, 50, 100], **limits}
 
 
 def _to_the_end_and_back(strategy: str, bakes: int, settings: dict[str, Any] | None = None) -> list[Scenario]:

@@ -167,6 +167,13 @@ class Stage:
         pages = self.client("stepfunctions").get_paginator("get_execution_history")
         return [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
 
+    def newest_events(self, execution: str) -> list[dict[str, Any]]:
+        """Give the last hundred events of an execution's history, newest first: some five looks of a release."""
+        answer = self.client("stepfunctions").get_execution_history(
+            executionArn=execution, reverseOrder=True, maxResults=100
+        )
+        return list(answer["events"])
+
     def wait(self, execution: str, on_look: Callable[[], None]) -> dict[str, Any]:
         """Wait for an execution's end, calling `on_look` in between; gives what is said of it."""
         deadline = time.monotonic() + LONGEST_SECONDS
