@@ -17,7 +17,7 @@ from tests.runs.conftest import Site, project, site
 
 __all__ = ["cloud", "console", "project", "site"]
 # A page may be slow where much else runs; Playwright's own five seconds then say nothing about it.
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 expect.set_options(timeout=PATIENCE_MS)
 
 

@@ -15,7 +15,7 @@ from switchyard.console.context import Context
 from switchyard.console.listening import Listener, listen
 from switchyard.console.serve import ConsoleServer
 
-TIMEOUT = 60
+TIMEOUT = 120
 
 
 @dataclass

@@ -22,7 +22,7 @@ from switchyard.project import Project
 from tests.cloud.local_cloud import wait_until
 from tests.runs.conftest import ROOT
 
-SECONDS = 60
+SECONDS = 180
 
 
 @pytest.fixture

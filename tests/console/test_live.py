@@ -20,7 +20,7 @@ from switchyard.console.schema import Live, Problem, Revision, Target
 from switchyard.errors import SwitchyardError
 from tests.cloud.local_cloud import wait_until
 from tests.console.aws import Account
-from tests.console.browser import Browser, serving
+from tests.console.browser import TIMEOUT, Browser, serving
 
 TOPIC = "execution:one"
 
@@ -154,7 +154,7 @@ def test_topics_that_make_no_sense_are_refused(browser: Browser, topics: list[st
 
 def test_a_page_that_reads_slowly_gets_everything_anew(browser: Browser, steps: Steps) -> None:
     steps.size = 1_000_000
-    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=TIMEOUT)
     connection.request("GET", f"/api/live?topic={TOPIC}")
     response = connection.getresponse()
     with browser.live(TOPIC) as quick:
@@ -204,7 +204,7 @@ def test_what_is_superseded_is_not_sent() -> None:
 
 def test_a_quiet_connection_has_a_heartbeat(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "_HEARTBEAT_SECONDS", 0.05)
-    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=TIMEOUT)
     connection.request("GET", f"/api/live?topic={TOPIC}")
 
     lines = list(takewhile(lambda line: not line.startswith(b": ping"), connection.getresponse()))
@@ -217,7 +217,7 @@ def test_the_server_s_end_is_the_connection_s_end(steps: Steps) -> None:
     context = Context(Connection(Account().cloud("http://127.0.0.1:9")), home=None, project=None)
     with serving(context) as browser:
         context.hub.add_feeds({"execution": steps.make})
-        connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=TIMEOUT)
         connection.request("GET", f"/api/live?topic={TOPIC}")
         response = connection.getresponse()
         assert any(line.startswith(b"data: ") for line in response)

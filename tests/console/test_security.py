@@ -14,7 +14,7 @@ from switchyard.console.context import Context
 from switchyard.console.listening import listen
 from switchyard.console.serve import ConsoleServer
 from tests.console.aws import MACHINE, Account
-from tests.console.browser import Browser, serving
+from tests.console.browser import TIMEOUT, Browser, serving
 
 JSON = {"Content-Type": "application/json"}
 
@@ -136,7 +136,7 @@ def test_what_a_run_says_is_sent_as_json_alone(browser: Browser) -> None:
 
 
 def test_too_large_a_body_is_refused(browser: Browser) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=TIMEOUT)
     connection.request("POST", "/api/executions", b" " * (8 * 1024 * 1024 + 1), JSON)
     answer = connection.getresponse()
     assert answer.status == 413
