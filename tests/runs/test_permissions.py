@@ -227,7 +227,7 @@ def releases(stack: Stack) -> bool:
     dynamodb = stack.site.client("dynamodb")
     dynamodb.put_item(TableName="switchyard-locks", Item=lock)
     waiting = models.release(packages[3], **own, **unfit)
-    wait_until(lambda: "EndpointLocked" in errors(waiting) or not waiting.is_running())
+    wait_until(lambda: "EndpointLocked" in errors(waiting) or not waiting.is_running(), TIMEOUT)
     dynamodb.delete_item(TableName="switchyard-locks", Key=key)
     ends = [
         waiting.wait(),
