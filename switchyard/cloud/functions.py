@@ -350,10 +350,11 @@ class _Worker:
         self._api.submit(invocation)
         if not self.is_alive():
             self._report_exit()
-        # The time-out is the invocation's alone: to start the function takes its own time.
-        if invocation.taken.wait(LONGEST_INIT_SECONDS) and crash_note is not None:
+        # The time-out is the invocation's alone: to start the function takes its own time, and then as much again.
+        is_taken = invocation.taken.wait(LONGEST_INIT_SECONDS) or invocation.taken.wait(self._function.timeout)
+        if is_taken and crash_note is not None:
             self._process.kill()
-        if not invocation.done.wait(self._function.timeout):
+        if not invocation.done.wait(max(invocation.deadline - time.time(), 0.0)):
             seconds = f"{self._function.timeout:.2f}"
             message = f"RequestId: {request_id} Error: Task timed out after {seconds} seconds"
             invocation.finish(_error("Sandbox.Timedout", message), "Unhandled")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import select
 import struct
 import termios
@@ -15,6 +16,7 @@ from typing import IO, Any
 
 from switchyard.cloud.account import ACCOUNT_ID, REGION, arn
 
+LOG = logging.getLogger(__name__)
 LONGEST_MESSAGE = 256 * 1024 - 26
 TAIL_LINES = 40
 _CHUNK = 65536
@@ -115,15 +117,21 @@ class Pump:
         self._output = output
         self._lines = _Lines(take)
         self._taking = threading.Lock()  # held from before the pipe is read until the lines have been taken
+        self._taken = 0
         threading.Thread(target=self._run, daemon=True).start()
 
-    def drain(self, seconds: float = 1.0) -> None:
+    def drain(self, seconds: float = 5.0) -> None:
         """Wait until the lines that have been written by now are passed on, at most for so long."""
-        until = time.monotonic() + seconds
-        while True:
-            with self._taking:
-                if self._output.closed or not self._unread() or time.monotonic() > until:
+        until, wanted = time.monotonic() + seconds, None
+        while self._taking.acquire(timeout=max(until - time.monotonic(), 0)):
+            try:
+                if self._output.closed:
                     return
+                wanted = self._taken + self._unread() if wanted is None else wanted
+                if self._taken >= wanted:
+                    return
+            finally:
+                self._taking.release()
             time.sleep(0.001)
 
     def _unread(self) -> int:
@@ -136,10 +144,13 @@ class Pump:
         while not self._output.closed:
             poll.poll()
             with self._taking:
-                if chunk := self._output.read(_CHUNK):
-                    self._lines.add(chunk)
-                else:
-                    self._lines.end()
+                chunk = self._output.read(_CHUNK)
+                try:
+                    self._lines.add(chunk) if chunk else self._lines.end()
+                except Exception:  # a line that cannot be kept stops no process: it would wait for somebody to read on
+                    LOG.exception("the output of a process could not be kept")
+                self._taken += len(chunk)
+                if not chunk:
                     self._output.close()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from typing import IO, Any
 
 import pytest
@@ -100,3 +101,36 @@ def test_whoever_drains_a_pump_sees_what_was_written_before() -> None:
         target.write(b"no end")
     wait_until(lambda: taken[-1] == "no end")
     pumping.drain(60)  # and when it has ended
+
+
+def test_a_pump_goes_on_when_a_line_could_not_be_kept_and_whoever_drains_it_waits_for_no_later_ones() -> None:
+    reading, writing = os.pipe()
+    taken: list[str] = []
+
+    def take(lines: list[str]) -> None:
+        if "bad" in lines:
+            raise RuntimeError("no such log group")
+        taken.extend(lines)
+
+    pumping = Pump(os.fdopen(reading, "rb", buffering=0), take)
+    talks, is_over = threading.Event(), threading.Event()
+
+    def talk() -> None:
+        while not is_over.is_set():
+            target.write(b"more\n" * 1000)
+            talks.set()
+
+    with os.fdopen(writing, "wb", buffering=0) as target:
+        target.write(b"bad\n")
+        pumping.drain(60)
+        target.write(b"good\n")
+        pumping.drain(60)
+        assert taken == ["good"]
+        talker = threading.Thread(target=talk)
+        talker.start()
+        talks.wait()
+        began = time.monotonic()
+        pumping.drain(600)
+        assert time.monotonic() - began < 300
+        is_over.set()
+        talker.join()
