@@ -163,10 +163,11 @@ class Alarms:
 
     def _evaluate(self, watch: _Watch, now: float) -> None:
         step = self._step_seconds(watch.alarm)
+        out_of_sight = watch.last_sample + watch.alarm.period * self.scale * watch.alarm.range + step
+        last = min(math.floor(now / step), math.ceil(out_of_sight / step))
         while watch.due is not None and watch.due <= now:
-            number = max(round(watch.due / step), math.floor(now / step) - MOST_MISSED)
+            number = max(round(watch.due / step), last - MOST_MISSED)
             self._look(watch, number * step, now, is_newest=(number + 1) * step > now)
-            out_of_sight = watch.last_sample + watch.alarm.period * self.scale * watch.alarm.range + step
             watch.due = (number + 1) * step if number * step <= out_of_sight else None
 
     def _look(self, watch: _Watch, end: float, now: float, *, is_newest: bool) -> None:
