@@ -149,6 +149,9 @@ class PlainProgress:
                 yield visit.exited_at, f"{name}: {_ending(visit, following)}"
             if visit.type == "Choice":
                 led[name] = following
+            if visit.status is not Status.SUCCEEDED:  # what follows is another try
+                rounds.clear()
+                led.clear()
 
     def _is_new(self, *key: object) -> bool:
         if key in self._told:
@@ -283,11 +286,12 @@ def render_tree(
 
 def _counted(states: list[StateVisit]) -> Iterator[tuple[StateVisit, int]]:
     """Give the visits of states to draw, each with how many it stands for: of a loop the last one, and what failed."""
-    total, seen = Counter(visit.name for visit in states), Counter[str]()
+    good = (Status.SUCCEEDED, Status.RUNNING, Status.RETRYING)
+    total, seen = Counter(visit.name for visit in states if visit.status in good), Counter[str]()
     for visit in states:
-        times = total[visit.name]
-        seen[visit.name] += 1
-        if times <= _SHOWN_ROUNDS or visit.status not in (Status.SUCCEEDED, Status.RUNNING, Status.RETRYING):
+        times = total[visit.name] if visit.status in good else 1
+        seen[visit.name] += visit.status in good
+        if times <= _SHOWN_ROUNDS:
             yield visit, 1
         elif seen[visit.name] == times:
             yield visit, times
