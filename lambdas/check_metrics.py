@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from pydantic import BaseModel, Field
 from shared.gate import GateRule, computed_metric, finite_metrics, judge, needs_comparison
 from shared.observability import logger, publish_metrics
+from shared.parameters import package_parameter
 from shared.registry import Champion, find_champion
 from shared.tasks import TaskEvent, task
 
@@ -55,7 +56,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
     """Answer the state ``Check metrics``."""
     parsed = Event.model_validate(event)
     metrics = {datum.name: math.nan if datum.value is None else datum.value for datum in parsed.metrics or []}
-    return check_metrics(parsed.gate, metrics, find_champion(parsed.model_package_group), parsed.recipe)
+    group, recipe = parsed.model_package_group, parsed.recipe
+    return check_metrics(parsed.gate, metrics, find_champion(group, package_parameter(group, recipe)), recipe)
 
 
 def check_metrics(

@@ -11,13 +11,16 @@ from shared.errors import EndpointBusy, EndpointFailed, InvalidRelease
 from shared.leases import acquire, give_up
 from shared.live_name import live_endpoint, look_at_earlier, own_endpoint
 from shared.observability import logger
+from shared.parameters import read_parameter
 from shared.registry import (
-    HAS_SERVED,
     RELEASE,
+    RELEASE_BEFORE,
     RELEASED,
     ReleaseStatus,
+    came_into_service,
     describe_package,
-    find_champion,
+    is_being_released,
+    metadata_of,
     note_release,
 )
 from shared.release_state import Before, Names, Plan, Variant
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 # A variant that has none before it is called so, as in train-and-deploy: the template's alarms watch it.
 USUAL_VARIANT = "AllTraffic"
+_NOTHING = Before(exists=False, watched_variant=USUAL_VARIANT, final_variant=USUAL_VARIANT)
 # The strategy that leaves the live endpoint as it is, and sends clients to another.
 SWITCHING = "blue-green-endpoints"
 # What rules out a second variant beside the one that serves (CreateEndpointConfig's documentation; "Serverless
@@ -42,23 +46,19 @@ _TAKE_THE_PLACE = ("guardrails", "shadow")
 
 
 class Event(TaskEvent):
-    """The payload: what is released and where, if it had served before, and how often the lease will be renewed."""
+    """The payload: what is released and where, who began that, and how often the lease will be renewed."""
 
     model_package_arn: str
-    is_way_back: bool
+    by_approval: bool = True  # of an execution that began before this was said
     names: Names
     release: Plan
 
 
 class Result(BaseModel):
-    """Whether there is anything to release, which endpoint it works on, what serves before it, and if that stays.
-
-    ``package_was`` is what the registry said of the package's release before this one.
-    """
+    """Whether there is anything to release, which endpoint it works on, what serves before it, and if that stays."""
 
     is_needed: bool
     reason: str
-    package_was: str
     endpoint: str
     before: Before
     leaves_endpoint: bool
@@ -87,48 +87,61 @@ def lock_endpoint(release: Event) -> Result:
     names = release.names
     acquire(names.lease, release.execution, release.release.look_seconds)
     try:
-        endpoint, before = _look(names, release.release.strategy, release.execution)
         # Another release may have had its way while this one waited.
         package = describe_package(release.model_package_arn)
-        reason = _why_not(package, release, before)
+        metadata = metadata_of(package)
+        if reason := _why_not(package, release):
+            return _nothing(release, reason, names.endpoint, _NOTHING)
+        endpoint, before = _look(names, release.release.strategy, release.execution)
+        if _serves(release, before):
+            return _nothing(release, _said(metadata), endpoint, before)
     except (EndpointFailed, InvalidRelease):
         give_up(names.lease, release.execution)
         raise
-    was = _metadata(package).get(RELEASE, "")
-    if reason:
-        give_up(names.lease, release.execution)
-        logger.info("There is nothing to release", reason=reason)
-        return Result(
-            is_needed=False, reason=reason, package_was=was, endpoint=endpoint, before=before, leaves_endpoint=False
-        )
     note_release(
-        release.model_package_arn, ReleaseStatus.RELEASING, release_execution=release.execution, release_reason=""
+        release.model_package_arn,
+        ReleaseStatus.RELEASING,
+        release_execution=release.execution,
+        release_reason="",
+        **{RELEASE_BEFORE: _status_before(metadata, release)},
     )
     leaves = before.switch is not None and before.switch.old_endpoint is not None
-    return Result(is_needed=True, reason="", package_was=was, endpoint=endpoint, before=before, leaves_endpoint=leaves)
+    return Result(is_needed=True, reason="", endpoint=endpoint, before=before, leaves_endpoint=leaves)
 
 
-def _why_not(package: dict[str, Any] | None, release: Event, before: Before) -> str:
+def _nothing(release: Event, reason: str, endpoint: str, before: Before) -> Result:
+    give_up(release.names.lease, release.execution)
+    logger.info("There is nothing to release", reason=reason)
+    return Result(is_needed=False, reason=reason, endpoint=endpoint, before=before, leaves_endpoint=False)
+
+
+def _why_not(package: dict[str, Any] | None, release: Event) -> str:
+    """Say why there is nothing to release, whatever serves."""
     if package is None:
         return f"The model package {release.model_package_arn!r} is gone."
-    metadata = _metadata(package)
-    was = metadata.get(RELEASE)
-    serves = was in RELEASED and before.exists
-    if was in HAS_SERVED and (not release.is_way_back or (serves and _is_champion(release))):
-        by = metadata.get("release_execution") or metadata.get("execution")
-        return f"It is {was} already{f' by execution {by}' if by else ''}."
+    metadata = metadata_of(package)
+    if release.by_approval and metadata.get(RELEASE) in RELEASED:  # an approval brings nothing back
+        return _said(metadata)
     status = package.get("ModelApprovalStatus")
     return "" if status == "Approved" else f"It is {status} by now."
 
 
-def _is_champion(release: Event) -> bool:
-    champion = find_champion(release.names.model_package_group)
-    return champion is not None and champion.model_package_arn == release.model_package_arn
+def _serves(release: Event, before: Before) -> bool:
+    """Whether it is what serves; one that served earlier, or whose endpoint is gone, is brought back by hand."""
+    exists = before.exists or (before.switch is not None and before.switch.old_endpoint is not None)
+    return exists and read_parameter(release.names.package_parameter) == release.model_package_arn
 
 
-def _metadata(package: dict[str, Any] | None) -> dict[str, str]:
-    metadata: dict[str, str] = (package or {}).get("CustomerMetadataProperties", {})
-    return metadata
+def _said(metadata: dict[str, str]) -> str:
+    by = metadata.get("release_execution") or metadata.get("execution")
+    return f"It is {metadata.get(RELEASE, 'released')} already{f' by execution {by}' if by else ''}."
+
+
+def _status_before(metadata: dict[str, str], release: Event) -> str:
+    """Give what a package that has served was before; also when this is called again."""
+    if is_being_released(metadata, release.execution):
+        return metadata.get(RELEASE_BEFORE, "")
+    return metadata.get(RELEASE, ReleaseStatus.DEPLOYED.value) if came_into_service(metadata) else ""
 
 
 def _look(names: Names, strategy: str, execution: str) -> tuple[str, Before]:
@@ -143,7 +156,7 @@ def _look(names: Names, strategy: str, execution: str) -> tuple[str, Before]:
 def _look_at(name: str, strategy: str, candidate_variant: str) -> Before:
     endpoint = describe_endpoint(name)
     if endpoint is None:
-        return Before(exists=False, watched_variant=USUAL_VARIANT, final_variant=USUAL_VARIANT)
+        return _NOTHING
     if endpoint.in_transition:
         raise EndpointBusy(f"Endpoint {name!r} is {endpoint.status}; this release waits for its turn.")
     if endpoint.status != "InService":

@@ -13,8 +13,9 @@ from shared.handover import read_handover
 from shared.live_name import live_endpoint
 from shared.names import MAX_LENGTH, run_prefix, sagemaker_name
 from shared.observability import logger
+from shared.parameters import endpoint_parameter
 from shared.recipes import load_recipe
-from shared.registry import HAS_SERVED, RELEASE, describe_package
+from shared.registry import describe_package
 from shared.release_request import ReleaseRequest, apply_release_overrides, parse_release_request
 from shared.release_settings import ReleaseSettings
 from shared.release_state import ContentTypes, Instances, Limits, Names, Plan, ReleaseState, Sample, ShadowPlan, Step
@@ -82,7 +83,6 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
     if package is None:
         raise InvalidRelease(f"There is no model package {request.model_package!r}.")
     _check_package(package, request)
-    was = package.get("CustomerMetadataProperties", {}).get(RELEASE)
     given = _given(recipe_name, package.get("CustomerMetadataProperties", {}), settings.artifact_bucket)
     how = apply_release_overrides(given.release, request.release or {}, recipe_name)
     if how.strategy not in SUPPORTED:
@@ -92,8 +92,7 @@ def prepare_release(request: ReleaseRequest, execution: str, settings: PrepareRu
         recipe=recipe_name,
         execution=execution,
         model_package_arn=request.model_package,
-        # An approval brings nothing back; whoever releases by hand may want what served earlier, or an endpoint again.
-        is_way_back=request.reason != "approval" and was in HAS_SERVED,
+        by_approval=request.reason == "approval",
         names=derive_names(recipe_name, execution, settings.project_name),
         release=plan(how, f"s3://{settings.artifact_bucket}/captures/{sagemaker_name(execution)}/"),
         instances=given.instances,
@@ -144,7 +143,7 @@ def derive_names(recipe: str, execution: str, project: str) -> Names:
     Its variant has a name that no other release has: CloudWatch tells variants apart by their names alone.
     """
     usual = f"{project}-{recipe}"
-    parameter = f"/{project}/{recipe}/endpoint"
+    parameter = endpoint_parameter(project, recipe)
     stem = sagemaker_name(f"{project}-release-{execution}", MAX_LENGTH - len("-shared"))
     return Names(
         endpoint=live_endpoint(parameter) or usual,

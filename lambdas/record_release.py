@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from shared.aws import client
+from shared.errors import LeaseLost
+from shared.finishing import finish_release
 from shared.leases import give_up, renew
 from shared.observability import logger
-from shared.registry import ReleaseStatus, note_release, supersede_newer, version_of
+from shared.parameters import write_parameter
+from shared.registry import RELEASE_BEFORE, ReleaseStatus, describe_package, metadata_of, note_release, was_released
 from shared.release_state import Names, Plan
 from shared.tasks import TaskEvent, task
-from shared.undoing import delete_alarms, delete_config
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -38,32 +39,38 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> Result:
 
 
 def record_release(release: Event) -> Result:
-    """Write the live endpoint's name where clients look it up, mark the packages, give the endpoint free.
+    """Write down what serves, for clients and for the gate, and give the endpoint free.
 
-    Safe to repeat: the lease goes last.
+    The package's mark ends the release: what comes after it is only finished by whoever is called again, or undoes.
+    Safe to repeat; the lease goes last.
 
     Raises
     ------
     LeaseLost
         When the endpoint is not this release's any more.
     """
-    names = release.names
-    renew(names.lease, release.execution, release.release.look_seconds)
-    released_at = datetime.now(tz=UTC).isoformat(timespec="seconds")
-    client("ssm").put_parameter(Name=names.parameter, Value=names.endpoint, Type="String", Overwrite=True)
-    note_release(
-        release.model_package_arn,
-        ReleaseStatus.RELEASED,
-        release_execution=release.execution,
-        release_reason="",
-        released_at=released_at,
-        released_endpoint=names.endpoint,
-    )
-    delete_alarms(names.alarms)
-    delete_config(names.shared_config)
-    arn = release.model_package_arn
-    why = f"Version {version_of(arn)} serves instead since {released_at}"
-    superseded = supersede_newer(names.model_package_group, arn, why)
+    names, arn = release.names, release.model_package_arn
+    metadata = metadata_of(describe_package(arn))
+    is_marked = was_released(metadata, release.execution)
+    released_at = metadata["released_at"] if is_marked else datetime.now(tz=UTC).isoformat(timespec="seconds")
+    try:
+        renew(names.lease, release.execution, release.release.look_seconds)
+    except LeaseLost:
+        if is_marked:  # an earlier call has given it up, and has done all before that
+            return {"released_at": released_at}
+        raise
+    if not is_marked:
+        write_parameter(names.parameter, names.endpoint)
+        note_release(
+            arn,
+            ReleaseStatus.RELEASED,
+            release_execution=release.execution,
+            release_reason="",
+            released_at=released_at,
+            released_endpoint=names.endpoint,
+            **{RELEASE_BEFORE: ""},
+        )
+    finish_release(names, arn)
     give_up(names.lease, release.execution)
-    logger.info("Released", endpoint=names.endpoint, superseded=superseded)
+    logger.info("Released", endpoint=names.endpoint)
     return {"released_at": released_at}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from pydantic import BaseModel, Field
 from shared.aws import ClientError, client, error_message, is_missing, is_refused
 from shared.observability import logger
+from shared.parameters import package_parameter, write_parameter
 from shared.registry import MAX_DESCRIPTION, METRIC_PREFIX, list_packages, metadata_value
 from shared.tasks import TaskEvent, task
 
@@ -77,6 +78,8 @@ def register_model(model: Event) -> Result:
         arn = _create(model)
         logger.info("Registered the model", model_package_arn=arn, decision=model.decision)
     _describe_decision(model, arn)
+    if model.release == "deployed":
+        write_parameter(package_parameter(model.model_package_group, model.recipe), arn)
     return {"model_package_arn": arn}
 
 

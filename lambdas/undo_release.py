@@ -17,11 +17,20 @@ from shared.aws import ClientError, error_message, is_missing, is_refused
 from shared.causes import readable_cause
 from shared.endpoints import Endpoint, describe_endpoint
 from shared.errors import EndpointNotReady, RollBackFailed
+from shared.finishing import finish_release
 from shared.guardrails import call_off
 from shared.leases import give_up
 from shared.live_name import switch_back
 from shared.observability import logger
-from shared.registry import HAS_SERVED, ReleaseStatus, note_release
+from shared.registry import (
+    RELEASE_BEFORE,
+    ReleaseStatus,
+    describe_package,
+    is_being_released,
+    metadata_of,
+    note_release,
+    was_released,
+)
 from shared.release_state import Before, Names, Shadow
 from shared.restoring import delete_endpoint, restore_config, wait_for_others
 from shared.tasks import StateEvent, task
@@ -43,7 +52,6 @@ class Lock(BaseModel):
 
     is_needed: bool
     before: Before
-    package_was: str = ""
 
 
 class Event(StateEvent):
@@ -94,13 +102,22 @@ def undo_release(release: Event) -> Result:
     if release.recorded is not None:
         logger.info("The release was over: what it has brought stays")
         return result
+    arn = release.model_package_arn
+    metadata = metadata_of(describe_package(arn)) if arn is not None else {}
+    if arn is not None and was_released(metadata, release.execution):
+        # It broke off after that mark: nothing that was promised to clients is taken back, and the rest is done here.
+        if give_up(names.lease, release.execution):
+            finish_release(names, arn)
+        logger.info("The release was over: what was left to do is done")
+        return result
     # Before it has the endpoint a release has made nothing.
     if lock is not None and lock.is_needed:
         result["deleted"] = _undo(
             names, lock.before, known=[error.cause for error in (release.unfit, release.error) if error]
         )
-        if release.model_package_arn is not None:
-            _note(release.model_package_arn, release, reason, lock.package_was)
+    # Another release of the same package may have had its way since.
+    if arn is not None and is_being_released(metadata, release.execution):
+        _note(arn, release, reason, metadata.get(RELEASE_BEFORE))
     give_up(names.lease, release.execution)
     logger.info("Undone", **result)
     return result
@@ -172,32 +189,23 @@ def _restore_weights(endpoint: Endpoint, names: Names, before: Before) -> None:
     raise EndpointNotReady(f"Endpoint {endpoint.name!r} gives its traffic back to what served before.")
 
 
-def _note(arn: str, release: Event, reason: str, was: str) -> None:
+def _note(arn: str, release: Event, reason: str, before: str | None) -> None:
     # One that has served before has, whatever came of this.
-    earlier = ReleaseStatus(was) if was in HAS_SERVED else None
+    status, rejected_for = ReleaseStatus(before) if before else ReleaseStatus.REQUESTED, None
+    if release.because == "UNFIT":
+        status, rejected_for = ReleaseStatus.ROLLED_BACK, f"Taken back: {reason}"
+    elif release.because == "COMPARED" and release.shadow.comparison is not None:
+        reason = release.shadow.comparison.summary
+        status = status if before else ReleaseStatus.COMPARED
     try:
-        if release.because == "UNFIT":
-            note_release(
-                arn,
-                ReleaseStatus.ROLLED_BACK,
-                rejected_for=f"Taken back: {reason}",
-                release_execution=release.execution,
-                release_reason=reason,
-            )
-        elif release.because == "COMPARED" and release.shadow.comparison is not None:
-            note_release(
-                arn,
-                earlier or ReleaseStatus.COMPARED,
-                release_execution=release.execution,
-                release_reason=release.shadow.comparison.summary,
-            )
-        else:
-            note_release(
-                arn,
-                earlier or ReleaseStatus.REQUESTED,
-                release_execution=release.execution,
-                release_reason=reason,
-            )
+        note_release(
+            arn,
+            status,
+            rejected_for=rejected_for,
+            release_execution=release.execution,
+            release_reason=reason,
+            **{RELEASE_BEFORE: ""},
+        )
     except ClientError as error:
         if not is_missing(error):
             raise

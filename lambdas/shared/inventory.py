@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from shared.aws import ClientError, error_code, is_missing, patient_client
 from shared.errors import InvalidRun
+from shared.parameters import endpoint_parameter
 from shared.run_request import parse_run_request
 from shared.s3 import S3Location, list_objects
 from shared.settings import HousekeepingSettings
@@ -240,6 +241,7 @@ def _packages(settings: HousekeepingSettings) -> Iterator[Package]:
             found["ModelPackageStatus"],
             found.get("ModelApprovalStatus", ""),
             metadata.get("release"),
+            metadata.get("released_at"),
             data,
         )
 
@@ -291,7 +293,7 @@ def _artifacts(settings: HousekeepingSettings, only: frozenset[str] | None) -> I
 def _live(settings: HousekeepingSettings, recipes: list[str]) -> Iterator[str]:
     for first in range(0, len(recipes), _MOST_PARAMETERS):
         some = recipes[first : first + _MOST_PARAMETERS]
-        names = [f"/{settings.project_name}/{recipe}/endpoint" for recipe in some]
+        names = [endpoint_parameter(settings.project_name, recipe) for recipe in some]
         for parameter in patient_client("ssm").get_parameters(Names=names)["Parameters"]:
             yield parameter["Value"]
 

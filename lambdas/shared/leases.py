@@ -53,8 +53,14 @@ def renew(endpoint: str, holder: str, pause_seconds: int) -> None:
         )
 
 
-def give_up(endpoint: str, holder: str) -> None:
-    """Let the next release have the endpoint; safe to repeat, and no harm to another holder."""
+def give_up(endpoint: str, holder: str) -> bool:
+    """Let the next release have the endpoint; safe to repeat, and no harm to another holder.
+
+    Returns
+    -------
+    bool
+        Whether it was the holder's.
+    """
     try:
         client("dynamodb").delete_item(
             TableName=_table(),
@@ -65,6 +71,8 @@ def give_up(endpoint: str, holder: str) -> None:
     except ClientError as error:
         if error_code(error) != "ConditionalCheckFailedException":
             raise
+        return False
+    return True
 
 
 def holder_of(endpoint: str) -> str | None:

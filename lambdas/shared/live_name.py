@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from shared.aws import ClientError, client, error_code
+from shared.aws import client
 from shared.endpoints import describe_endpoint
 from shared.errors import EndpointBusy, EndpointTakenOver, InvalidRelease
 from shared.names import MAX_LENGTH
+from shared.parameters import delete_parameter, read_parameter, write_parameter
 from shared.release_state import Before, Names, Switch, Variant
 
 _HASH_LENGTH = 8
@@ -15,12 +16,7 @@ _HASH_LENGTH = 8
 
 def live_endpoint(parameter: str) -> str | None:
     """Give the name that clients are told; None when there is no parameter, and they ask the usual endpoint."""
-    try:
-        return str(client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"])
-    except ClientError as error:
-        if error_code(error) == "ParameterNotFound":
-            return None
-        raise
+    return read_parameter(parameter)
 
 
 def own_endpoint(usual: str, execution: str) -> str:
@@ -105,7 +101,7 @@ def switch_name(names: Names, switch: Switch) -> None:
         When somebody else has sent them elsewhere.
     """
     if check_name(names, names.endpoint, switch.parameter_value) != names.endpoint:
-        _write(names.parameter, names.endpoint)
+        write_parameter(names.parameter, names.endpoint)
         check_name(names, names.endpoint)
 
 
@@ -122,16 +118,8 @@ def switch_back(names: Names, switch: Switch) -> bool:
     if live_endpoint(names.parameter) != names.endpoint:
         return False
     if switch.parameter_value is not None:
-        _write(names.parameter, switch.parameter_value)
+        write_parameter(names.parameter, switch.parameter_value)
     else:
-        try:
-            client("ssm").delete_parameter(Name=names.parameter)
-        except ClientError as error:
-            if error_code(error) != "ParameterNotFound":
-                raise
+        delete_parameter(names.parameter)
     check_name(names, switch.parameter_value)
     return True
-
-
-def _write(parameter: str, endpoint: str) -> None:
-    client("ssm").put_parameter(Name=parameter, Value=endpoint, Type="String", Overwrite=True)

@@ -6,10 +6,10 @@ import enum
 import math
 import re
 from collections.abc import Iterator, Mapping
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from shared.aws import ClientError, client, is_missing
+from shared.parameters import read_parameter
 
 METRIC_PREFIX = "metric."
 # CreateModelPackage's documentation, "CustomerMetadataProperties" and "ApprovalDescription".
@@ -19,8 +19,8 @@ _NOT_METADATA = re.compile(r"[^\w\s.:/=+@-]")
 
 _INSTEAD = {" %": " percent", "%": " percent", ",": " -", ";": " -", "'": "", '"': "", "`": "", "(": "- ", ")": ""}
 
-# The metadata of a package that says whether it serves.
-RELEASE = "release"
+# The metadata of a package that says whether it serves, and what that said before the release that goes on.
+RELEASE, RELEASE_BEFORE = "release", "release_before"
 
 
 class ReleaseStatus(enum.Enum):
@@ -30,15 +30,12 @@ class ReleaseStatus(enum.Enum):
     REQUESTED = "requested"
     RELEASING = "releasing"
     RELEASED = "released"
-    SUPERSEDED = "superseded"  # it served, until an earlier one was released again in its place
     ROLLED_BACK = "rolled-back"
     COMPARED = "compared"
 
 
-# What serves, or served until a newer one took its place: the newest of them serves.
+# What serves, or served until another took its place.
 RELEASED = frozenset({ReleaseStatus.DEPLOYED.value, ReleaseStatus.RELEASED.value})
-# What has been in service, whatever took its place.
-HAS_SERVED = RELEASED | {ReleaseStatus.SUPERSEDED.value}
 
 
 class Champion(NamedTuple):
@@ -55,62 +52,60 @@ def list_packages(group: str, **filters: str) -> Iterator[dict[str, Any]]:
         for page in pages.paginate(
             ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **filters
         ):
-            # Versions made in the same moment have no order but their numbers.
-            yield from sorted(page["ModelPackageSummaryList"], key=itemgetter("ModelPackageVersion"), reverse=True)
+            yield from page["ModelPackageSummaryList"]
     except ClientError as error:
         if not is_missing(error):
             raise
 
 
-def find_champion(group: str) -> Champion | None:
-    """Give the newest approved package of a group that came into service, with the metrics it was registered with.
+def find_champion(group: str, parameter: str) -> Champion | None:
+    """Give the approved package of a group that serves, or served last, with the metrics it was registered with.
 
-    One that is approved and not released yet has shown nothing, and is no champion; neither is one that an earlier one
-    has superseded.
+    One that is approved and not released yet has shown nothing, and is no champion.
+
+    Parameters
+    ----------
+    parameter
+        The SSM parameter that says which package serves. Where it says nothing, or names one that is not approved any
+        more, the newest counts that came into service.
     """
-    for package in list_packages(group, ModelApprovalStatus="Approved"):
-        arn = package["ModelPackageArn"]
-        metadata = _metadata(arn)
+    serving = read_parameter(parameter)
+    package = describe_package(serving) if serving else None
+    if package is not None and package.get("ModelApprovalStatus") == "Approved":
+        return Champion(package["ModelPackageArn"], metrics_of(metadata_of(package)))
+    for listed in list_packages(group, ModelApprovalStatus="Approved"):
+        arn = listed["ModelPackageArn"]
+        metadata = metadata_of(describe_package(arn))
         if came_into_service(metadata):
             return Champion(arn, metrics_of(metadata))
     return None
 
 
-def supersede_newer(group: str, arn: str, reason: str) -> list[str]:
-    """Note of the packages that were released and are newer than one that serves now, that they do not any more.
-
-    So the newest that came into service is always the one that serves; the newest is marked last, lest another takes
-    its place when this comes to nothing half-way. Safe to repeat.
-
-    Returns
-    -------
-    list of str
-        Their ARNs.
-    """
-    listed = list_packages(group, ModelApprovalStatus="Approved")
-    newer = [each["ModelPackageArn"] for each in listed if each["ModelPackageVersion"] > version_of(arn)]
-    served = [each for each in newer if _metadata(each).get(RELEASE) in RELEASED]
-    for each in reversed(served):
-        note_release(each, ReleaseStatus.SUPERSEDED, release_reason=reason)
-    return served
+def is_being_released(metadata: Mapping[str, str], execution: str) -> bool:
+    """Tell by a package's metadata whether an execution has begun to release it, and is not done."""
+    return metadata.get(RELEASE) == ReleaseStatus.RELEASING.value and _is_of(metadata, execution)
 
 
-def version_of(arn: str) -> int:
-    """Give the number that ends the ARN of a package in a group."""
-    return int(arn.rpartition("/")[2])
+def was_released(metadata: Mapping[str, str], execution: str) -> bool:
+    """Tell by a package's metadata whether an execution has released it: that mark is not taken back."""
+    return metadata.get(RELEASE) == ReleaseStatus.RELEASED.value and _is_of(metadata, execution)
+
+
+def _is_of(metadata: Mapping[str, str], execution: str) -> bool:
+    return metadata.get("release_execution") == metadata_value(execution)
 
 
 def came_into_service(metadata: Mapping[str, str]) -> bool:
-    """Tell by a package's metadata whether it serves, or has served until a newer one did.
+    """Tell by a package's metadata whether it serves, or has served.
 
     Packages from before there were releases say nothing of one, nor of their recipe: what was approved served.
     """
     return metadata.get(RELEASE) in RELEASED if RELEASE in metadata else "recipe" not in metadata
 
 
-def _metadata(arn: str) -> dict[str, str]:
-    found = client("sagemaker").describe_model_package(ModelPackageName=arn)
-    metadata: dict[str, str] = found.get("CustomerMetadataProperties", {})
+def metadata_of(package: Mapping[str, Any] | None) -> dict[str, str]:
+    """Give the metadata of what DescribeModelPackage says; nothing of a package that is gone."""
+    metadata: dict[str, str] = (package or {}).get("CustomerMetadataProperties", {})
     return metadata
 
 
@@ -159,8 +154,8 @@ def note_release(arn: str, status: ReleaseStatus, *, rejected_for: str | None = 
     rejected_for
         Why it is no candidate any more; it becomes Rejected then.
     facts
-        More metadata: ``release_execution``, ``release_reason``, ``released_at``, ``released_endpoint``; an empty text
-        takes an entry away.
+        More metadata: ``release_execution``, ``release_reason``, ``released_at``, ``released_endpoint``, and while it
+        is being released ``release_before``, if it has served before; an empty text takes an entry away.
     """
     entries = {RELEASE: status.value, **facts}
     if "release_reason" in entries:

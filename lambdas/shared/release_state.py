@@ -25,6 +25,11 @@ class Names(BaseModel):
         return self.model_package_group
 
     @property
+    def package_parameter(self) -> str:
+        """The SSM parameter that says which package serves."""
+        return f"{self.parameter.removesuffix('endpoint')}model-package"
+
+    @property
     def alarms(self) -> list[str]:
         """The alarms that watch the candidate."""
         return [self.latency_alarm, self.errors_5xx_alarm, self.errors_4xx_alarm]
@@ -222,7 +227,7 @@ class ReleaseState(BaseModel):
     recipe: str
     execution: str
     model_package_arn: str
-    is_way_back: bool
+    by_approval: bool
     names: Names
     release: Plan
     instances: Instances

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from shared.names import run_prefix
@@ -79,7 +80,7 @@ class Model(NamedTuple):
 
 
 class Package(NamedTuple):
-    """A version in a model package group; `release` is what its metadata says of that."""
+    """A version in a model package group; `release` and `released_at` are what its metadata says of that."""
 
     arn: str
     group: str
@@ -89,7 +90,13 @@ class Package(NamedTuple):
     status: str
     approval: str
     release: str | None
+    released_at: str | None
     data: frozenset[str]
+
+    @property
+    def in_service_since(self) -> str:
+        """When it came into service, last: a run deploys what it registers, and a release says when."""
+        return self.released_at or self.created.astimezone(UTC).isoformat(timespec="seconds")
 
 
 class Artifacts(NamedTuple):
@@ -229,7 +236,12 @@ def _packages(house: House, limits: Limits, models: Sequence[Model]) -> Iterator
     for versions in groups.values():
         newest_first = sorted(versions, key=lambda package: package.version, reverse=True)
         approved = [each.arn for each in newest_first if each.approval == "Approved"]
-        served = [each.arn for each in newest_first if each.approval == "Approved" and each.release in SERVED]
+        served = sorted(
+            (each for each in newest_first if each.approval == "Approved" and each.release in SERVED),
+            key=attrgetter("in_service_since"),
+            reverse=True,
+        )
+        last = {each.arn for each in served[:SERVED_LAST]}
         for place, package in enumerate(newest_first):
             if package.owner is None:
                 continue
@@ -242,7 +254,7 @@ def _packages(house: House, limits: Limits, models: Sequence[Model]) -> Iterator
                 kept = f"its release is {package.release}"
             if kept is None and package.arn in approved[:1]:
                 kept = "the newest that is approved"
-            if kept is None and package.arn in served[:SERVED_LAST]:
+            if kept is None and package.arn in last:
                 kept = "it serves, or was one of the last to"
             if kept is None and used & {package.arn, *package.data}:
                 kept = "a model is made of it"

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
 
 APPROVED, REJECTED, PENDING = "Approved", "Rejected", "PendingManualApproval"
-# What a package's metadata says under `release` when it serves, or served until a newer one did.
+# What a package's metadata says under `release` when it serves, or has served.
 RELEASED = frozenset({"deployed", "released"})
-# Until an earlier one did again.
-SUPERSEDED = "superseded"
 TAKEN_BACK = "rolled-back"
 # UpdateModelPackage's documentation, "ApprovalDescription".
 MAX_REASON = 1024
@@ -50,7 +48,7 @@ class Package:
         What was said when that was decided.
     release
         How far it is on its way into service: `requested`, `releasing`, `released` ..., `deployed` by the run that
-        trained it, `superseded` by an earlier one; empty when its metadata says nothing.
+        trained it; empty when its metadata says nothing.
     metadata
         The package's own, `CustomerMetadataProperties`.
     """
@@ -158,7 +156,7 @@ class ModelPackages:
         return [package for package in packages if self._is_of_this_project(package)]
 
     def serving(self, packages: Iterable[Package]) -> set[str]:
-        """Tell which of these packages serve now: of each group the newest that came into service, with its endpoint.
+        """Tell which of these packages serve now: of each group the one that is noted so, if its endpoint answers.
 
         Parameters
         ----------
@@ -170,11 +168,15 @@ class ModelPackages:
         set of str
             Their ARNs.
         """
-        newest: dict[str, Package] = {}
+        groups: dict[str, list[Package]] = {}
         for package in packages:
-            if package.approval == APPROVED and came_into_service(package.metadata):
-                newest.setdefault(package.group, package)
-        return {package.arn for package in newest.values() if self._is_in_service(package)}
+            groups.setdefault(package.group, []).append(package)
+        noted = {group: serving_package(self._cloud, self.project, group) for group in groups}
+        found = (
+            next((package for package in newest_first if _serves(package, noted[group])), None)
+            for group, newest_first in groups.items()
+        )
+        return {package.arn for package in found if package is not None and self._is_in_service(package)}
 
     def check_releasable(self, package: Package) -> None:
         """See that a package can be released by hand: one that has served can be, as a way back to it.
@@ -190,16 +192,9 @@ class ModelPackages:
             if package.approval == REJECTED and package.release != TAKEN_BACK:
                 advice = "only approved ones are released"
             raise PackageStatusError(f"{package.name} is {package.approval}{why}: {advice}")
-        if self._is_champion(package) and self._is_in_service(package):
+        noted = serving_package(self._cloud, self.project, package.group)
+        if noted == package.arn and self._is_in_service(package):
             raise PackageStatusError(f"{package.name} {_served(package)}, and serves: there is nothing to release")
-
-    def _is_champion(self, package: Package) -> bool:
-        """Whether it is the newest of its group that came into service: that is the one that serves, or served last."""
-        if not came_into_service(package.metadata):
-            return False
-        approved = self._summaries(package.group, 100, ModelApprovalStatus=APPROVED)
-        newer = (self.describe(each["ModelPackageArn"]) for each in approved)
-        return next((each.arn for each in newer if came_into_service(each.metadata)), None) == package.arn
 
     def _is_in_service(self, package: Package) -> bool:
         endpoint = package.metadata.get("released_endpoint", package.group)
@@ -283,7 +278,7 @@ class ModelPackages:
         """
         if not reason.strip():
             raise UsageError("a rejection needs a reason: --reason TEXT; it is kept in the registry")
-        if package.approval != APPROVED or package.release in {*RELEASED, "releasing"}:
+        if package.approval != APPROVED or package.release == "releasing" or came_into_service(package.metadata):
             self._check_waiting(package, "rejected")
         return self._decide(package, REJECTED, reason)
 
@@ -337,7 +332,7 @@ class ModelPackages:
         for summary in summaries:
             if summary.get("ModelApprovalStatus") == wanted:
                 package = self._owned(self.describe(summary["ModelPackageArn"]))
-                if waiting or package.release not in {*RELEASED, SUPERSEDED, "releasing"}:
+                if waiting or package.release not in {*RELEASED, "releasing"}:
                     return package
         newest = self.describe(summaries[0]["ModelPackageArn"])
         what = "waits for approval" if waiting else "is approved and still to be released"
@@ -358,15 +353,11 @@ class ModelPackages:
             advice = suggest(name, known) if known else f"the group {group!r} has none, or is not there"
             raise UsageError(f"there is no model package {name!r} in {self._cloud}; {advice}") from error
 
-    def _summaries(self, group: str, limit: int, **filters: str) -> list[dict[str, Any]]:
+    def _summaries(self, group: str, limit: int) -> list[dict[str, Any]]:
         """List a group's packages, the newest first; a group that does not exist has none."""
         try:
             found: list[dict[str, Any]] = self._client.list_model_packages(
-                ModelPackageGroupName=group,
-                SortBy="CreationTime",
-                SortOrder="Descending",
-                MaxResults=min(limit, 100),
-                **filters,
+                ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", MaxResults=min(limit, 100)
             )["ModelPackageSummaryList"]
         except ClientError as error:
             if error_code(error) not in _MISSING or "exist" not in error_message(error).lower():
@@ -419,8 +410,27 @@ class ModelPackages:
         return UsageError(f"recipe {recipe!r} has no model packages in {self._cloud}; {advice}")
 
 
+def serving_package(cloud: Cloud, project: str, group: str) -> str | None:
+    """Give the ARN of the package of a group that is noted to serve; None where nothing is noted, or may be read."""
+    recipe = group.removeprefix(f"{project}-")
+    try:
+        parameter = cloud.client("ssm").get_parameter(Name=f"/{project}/{recipe}/model-package")
+    except ClientError as error:
+        if error_code(error) != "ParameterNotFound" and not is_denied(error):
+            raise
+        return None
+    return str(parameter["Parameter"]["Value"])
+
+
+def _serves(package: Package, noted: str | None) -> bool:
+    """Whether it is the package that is noted; where none is, the newest that came into service comes first."""
+    if noted is not None:
+        return package.arn == noted
+    return package.approval == APPROVED and came_into_service(package.metadata)
+
+
 def came_into_service(metadata: Mapping[str, str]) -> bool:
-    """Tell by a package's metadata whether it serves, or has served until a newer one did.
+    """Tell by a package's metadata whether it serves, or has served.
 
     Packages from before there were releases say nothing of one, nor of their recipe: what was approved served.
     """

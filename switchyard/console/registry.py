@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from switchyard.aws.errors import error_code
-from switchyard.aws.registry import APPROVED, came_into_service
+from switchyard.aws.registry import APPROVED, ModelPackages, came_into_service, serving_package
+from switchyard.errors import SwitchyardError
 
 if TYPE_CHECKING:
     from switchyard.aws.client import Cloud
@@ -32,7 +33,7 @@ class Package:
     approval
         `Approved`, `Rejected` or `PendingManualApproval`.
     is_champion
-        Whether it is the newest approved one that serves, or has served: what the functions hold a new model against.
+        Whether it is the approved one that serves, or served last: what the functions hold a new model against.
     """
 
     arn: str
@@ -54,7 +55,6 @@ class Registry:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._seconds = _LOCAL_SECONDS if cloud.is_local else _AWS_SECONDS
-        # Who has come into service has done so for ever.
         self._read: dict[str, tuple[float, list[Package]]] = {}
         self._lock = threading.Lock()
 
@@ -86,14 +86,18 @@ class Registry:
         except ClientError as error:
             if error_code(error) not in _MISSING:
                 raise
-        return self._with_champion(packages)
+        champion = self._champion(group, [package for package in packages if package.approval == APPROVED])
+        return [replace(package, is_champion=True) if package is champion else package for package in packages]
 
-    def _with_champion(self, packages: list[Package]) -> list[Package]:
-        for index, package in enumerate(packages):
-            if package.approval == APPROVED and self._came_into_service(package.arn):
-                packages[index] = replace(package, is_champion=True)
-                break
-        return packages
+    def _champion(self, group: str, approved: list[Package]) -> Package | None:
+        if not approved:
+            return None
+        try:
+            noted = serving_package(self._cloud, ModelPackages(self._cloud).project, group)
+        except SwitchyardError:  # a stack that is not this project's notes nothing
+            noted = None
+        found = next((package for package in approved if package.arn == noted), None)
+        return found or next((package for package in approved if self._came_into_service(package.arn)), None)
 
     def _came_into_service(self, arn: str) -> bool:
         described = self._cloud.client("sagemaker").describe_model_package(ModelPackageName=arn)

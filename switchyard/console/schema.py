@@ -740,8 +740,8 @@ class ModelPackage(Model):
     approval, reason
         `Approved`, `Rejected` or `PendingManualApproval`, and what was said to it.
     release
-        `requested`, `releasing`, `released`, `superseded` by an earlier one, `rolled-back`, `compared`, or `deployed`
-        by its own run; None when nobody has said.
+        `requested`, `releasing`, `released`, `rolled-back`, `compared`, or `deployed` by its own run; None when nobody
+        has said.
     released_at
         In ISO 8601.
     can_decide

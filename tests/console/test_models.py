@@ -70,8 +70,13 @@ def runs(site: Site, console: Browser, tmp_path_factory: pytest.TempPathFactory)
 def rejected_is_deployed(runs: Runs) -> Iterator[None]:
     """Somebody puts the rejected model into service for a while."""
     arn = runs.page(run=runs.rejected.arn)["lineage"]["model_package_arn"]
+    ssm = runs.site.client("ssm")
+    serves = {"Name": f"/switchyard/{RECIPE}/model-package", "Type": "String", "Overwrite": True}
+    before = ssm.get_parameter(Name=serves["Name"])["Parameter"]["Value"]
     runs.approve(arn, "Approved", release="deployed")
+    ssm.put_parameter(**serves, Value=arn)
     yield
+    ssm.put_parameter(**serves, Value=before)
     runs.approve(arn, "Rejected", release="rolled-back", release_reason="It was useless")
 
 
@@ -147,7 +152,7 @@ def test_the_package_of_a_run_says_what_became_of_it(runs: Runs) -> None:
 
 
 @pytest.mark.usefixtures("rejected_is_deployed")
-def test_whatever_came_into_service_last_is_the_champion(runs: Runs) -> None:
+def test_whatever_serves_is_the_champion(runs: Runs) -> None:
     def champion() -> str:
         return next(run["name"] for run in runs.page()["runs"] if run["is_champion"])
 

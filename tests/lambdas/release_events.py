@@ -21,7 +21,7 @@ def release_state(*, existed: bool = True, **changes: Any) -> dict[str, Any]:
         "recipe": "diabetes",
         "execution": EXECUTION,
         "model_package_arn": PACKAGE,
-        "is_way_back": False,
+        "by_approval": False,
         "names": {
             "endpoint": ENDPOINT,
             "parameter": "/switchyard/diabetes/endpoint",
@@ -85,3 +85,22 @@ def description(status: str = "InService", config: str = SHARED, reason: str | N
             for name, weight in weights.items()
         ]
     return {**found, "FailureReason": reason} if reason else found
+
+
+def package(status: str = "Approved", **metadata: str) -> dict[str, Any]:
+    """Return what DescribeModelPackage says."""
+    return {
+        "ModelPackageName": "g",
+        "ModelPackageArn": PACKAGE,
+        "CreationTime": "2026-07-01T12:00:00Z",
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
+        "ModelApprovalStatus": status,
+        "CustomerMetadataProperties": metadata,
+    }
+
+
+def releasing(sagemaker: Any, **more: str) -> None:
+    """Let DescribeModelPackage say that this very execution releases the package."""
+    found = package(release="releasing", release_execution=EXECUTION, **more)
+    sagemaker.add_response("describe_model_package", found, {"ModelPackageName": PACKAGE})

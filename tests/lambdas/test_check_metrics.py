@@ -94,6 +94,7 @@ def test_a_margin_on_a_metric_of_the_recipe_s_own_goes_by_the_registry(
 
 
 def test_a_group_that_does_not_exist_has_no_champion(stub: Callable[[str], Any], event: Read, context: Any) -> None:
+    stub("ssm").add_client_error("get_parameter", "ParameterNotFound")
     stub("sagemaker").add_client_error(
         "list_model_packages", "ValidationException", "ModelPackageGroup arn does not exist.", 400
     )

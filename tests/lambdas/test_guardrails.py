@@ -7,7 +7,7 @@ import lock_endpoint
 import pytest
 import wait_for_candidate
 from deploy_candidate import handler as deploy
-from release_events import EARLIER, ENDPOINT, EXECUTION, STEM, description, event, release_state
+from release_events import EARLIER, ENDPOINT, EXECUTION, STEM, description, event, release_state, releasing
 from shared.errors import CandidateUnfit, EndpointNotReady, InvalidRelease
 from shared.guardrails import deployment_config
 from shared.release_settings import ReleaseSettings
@@ -92,9 +92,9 @@ def test_what_sagemaker_takes_back_has_its_reason(stub: Stub, context: Any) -> N
 @pytest.mark.parametrize("pending", [STEM, "somebody-elses"])
 def test_a_deployment_under_way_is_called_off_by_its_alarm(stub: Stub, context: Any, pending: str) -> None:
     found = description("Updating", EARLIER, AllTraffic=1.0)
-    stub("sagemaker").add_response(
-        "describe_endpoint", {**found, "PendingDeploymentSummary": {"EndpointConfigName": pending}}
-    )
+    sagemaker = stub("sagemaker")
+    releasing(sagemaker)
+    sagemaker.add_response("describe_endpoint", {**found, "PendingDeploymentSummary": {"EndpointConfigName": pending}})
     cloudwatch = stub("cloudwatch")
     if pending == STEM:
         reason = "The release is being undone."
@@ -112,6 +112,14 @@ def test_an_endpoint_with_several_variants_has_no_guardrails(stub: Stub, context
     dynamodb.add_response("delete_item", {})
     stub("ssm").add_client_error("get_parameter", "ParameterNotFound")
     created = {"CreationTime": "2026-07-01T00:00:00Z"}
+    sagemaker.add_response(
+        "describe_model_package",
+        {
+            "ModelPackageName": "p", "ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/p",
+            "ModelPackageStatus": "Completed", "ModelPackageStatusDetails": {"ValidationStatuses": []},
+            "ModelApprovalStatus": "Approved", **created,
+        },
+    )  # fmt: skip
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, one=1.0, two=1.0))
     arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/e"
     variants = [{"VariantName": name, "ModelName": name} for name in ("one", "two")]

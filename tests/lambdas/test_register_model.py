@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from register_model import handler
 from shared.aws import client
+from shared.parameters import read_parameter, write_parameter
 from shared.registry import find_champion, metadata_sentence
 
 EVENT = "provide-client-params.sagemaker.CreateModelPackage"
 Read = Callable[[str], dict[str, Any]]
+SERVES = "/switchyard/diabetes/model-package"
 
 
 def packages() -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ def test_the_first_model_makes_the_group_and_a_package(aws: None, event: Read, c
 
 def test_an_approved_model_is_the_next_champion(aws: None, event: Read, context: Any) -> None:
     arn = handler(event("register_model"), context)["model_package_arn"]
-    assert find_champion("switchyard-diabetes") == (arn, {"rmse": 54.12, "r2": 0.47})
+    assert find_champion("switchyard-diabetes", SERVES) == (arn, {"rmse": 54.12, "r2": 0.47})
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,24 @@ def test_a_model_that_is_left_to_a_release_says_what_that_needs(
     assert package["CustomerMetadataProperties"]["handover"] == document
 
 
+def test_the_champion_is_the_package_that_is_noted_to_serve(aws: None, event: Read, context: Any) -> None:
+    def champion() -> str | None:
+        found = find_champion("switchyard-diabetes", SERVES)
+        return found and found.model_package_arn
+
+    run = event("register_model")
+    first, second = (handler({**run, "execution": name}, context)["model_package_arn"] for name in ("one", "two"))
+    assert (champion(), read_parameter(SERVES)) == (second, second)
+    handler({**run, "execution": "three", "release": "requested"}, context)
+    assert champion() == second
+    write_parameter(SERVES, first)  # it was released again
+    assert champion() == first
+    client("sagemaker").update_model_package(ModelPackageArn=first, ModelApprovalStatus="Rejected")
+    assert champion() == second
+    write_parameter(SERVES, f"{first}99")  # somebody deleted it
+    assert champion() == second
+
+
 def test_the_champion_is_the_newest_that_came_into_service(aws: None, event: Read, context: Any) -> None:
     def registered(number: int, release: str | None) -> str:
         payload = {**event("register_model"), "execution": f"run-{number}", "release": None}
@@ -94,7 +114,7 @@ def test_the_champion_is_the_newest_that_came_into_service(aws: None, event: Rea
         return str(arn)
 
     def champion() -> str | None:
-        found = find_champion("switchyard-diabetes")
+        found = find_champion("switchyard-diabetes", SERVES)
         return found and found.model_package_arn
 
     for number, release in enumerate(("requested", "releasing", "rolled-back", "compared")):
@@ -151,7 +171,7 @@ def test_a_rejection_is_kept_with_its_reasons(aws: None, event: Read, context: A
     assert package["ModelApprovalStatus"] == "Rejected"
     assert package["ApprovalDescription"].startswith("rmse 71.20 is above the limit 62.00; r2 is missing; xx")
     assert len(package["ApprovalDescription"]) == 1024
-    assert find_champion("switchyard-diabetes") is None
+    assert find_champion("switchyard-diabetes", SERVES) is None
 
 
 def test_metadata_fits_what_sagemaker_takes(aws: None, event: Read, context: Any) -> None:
@@ -188,6 +208,7 @@ def test_another_run_that_makes_the_group_first_is_no_error(
 ) -> None:
     sagemaker = stub("sagemaker")
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/switchyard-diabetes/1"
+    stub("ssm").add_response("put_parameter", {}, {"Name": SERVES, "Value": arn, "Type": "String", "Overwrite": True})
     missing = ("ValidationException", "ModelPackageGroup does not exist.", 400)
     sagemaker.add_client_error("list_model_packages", *missing)
     sagemaker.add_client_error("create_model_package", *missing)

@@ -14,7 +14,8 @@ import try_candidate
 import wait_for_candidate
 import watch_candidate
 from botocore.response import StreamingBody
-from release_events import CANDIDATE, EARLIER, ENDPOINT, EXECUTION, PACKAGE, SHARED, STEM, description, event
+from release_events import CANDIDATE, EARLIER, ENDPOINT, EXECUTION, PACKAGE, SHARED, STEM, description, event, package
+from shared.aws import client
 from shared.errors import (
     CandidateUnfit,
     EndpointBusy,
@@ -68,37 +69,39 @@ def config_of(**more: Any) -> dict[str, Any]:
     }
 
 
-def package(status: str = "Approved", **metadata: str) -> dict[str, Any]:
-    return {
-        "ModelPackageName": "g",
-        "ModelPackageArn": PACKAGE,
-        "CreationTime": "2026-07-01T12:00:00Z",
-        "ModelPackageStatus": "Completed",
-        "ModelPackageStatusDetails": {"ValidationStatuses": []},
-        "ModelApprovalStatus": status,
-        "CustomerMetadataProperties": metadata,
-    }
+PARAMETER = "/switchyard/diabetes/model-package"
+OTHER = PACKAGE.replace("/2", "/3")
 
 
-def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub, context: Any) -> None:
-    sagemaker = stub("sagemaker")
+def finds(sagemaker: Any, found: Any, serving: str | None = None) -> None:
+    """Let the package, an endpoint and the note of what serves be found."""
+    sagemaker.add_response("describe_model_package", found)
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=3.0))
     sagemaker.add_response("describe_endpoint_config", config_of())
-    sagemaker.add_response("describe_model_package", package(release="requested"))
-    noted = {"release": "releasing", "release_execution": EXECUTION}
+    if serving is not None:
+        client("ssm").put_parameter(Name=PARAMETER, Value=serving, Type="String")
+
+
+def notes_releasing(sagemaker: Any, **more: str) -> None:
+    gone = ["release_reason", *(["release_before"] if "release_before" not in more else [])]
     sagemaker.add_response(
         "update_model_package",
         {"ModelPackageArn": PACKAGE},
         {
             "ModelPackageArn": PACKAGE,
-            "CustomerMetadataProperties": noted,
-            "CustomerMetadataPropertiesToRemove": ["release_reason"],
+            "CustomerMetadataProperties": {"release": "releasing", "release_execution": EXECUTION, **more},
+            "CustomerMetadataPropertiesToRemove": gone,
         },
     )
+
+
+def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub, context: Any) -> None:
+    sagemaker = stub("sagemaker")
+    finds(sagemaker, package(release="requested"))
+    notes_releasing(sagemaker)
     assert lock_endpoint.handler(event(), context) == {
         "is_needed": True,
         "reason": "",
-        "package_was": "requested",
         "before": {
             "exists": True,
             "endpoint_config": EARLIER,
@@ -113,75 +116,62 @@ def test_the_lock_shows_what_serves_and_notes_the_package(locks: Any, stub: Stub
     assert holder_of(ENDPOINT) == EXECUTION
 
 
-NEWER, OLDER = (PACKAGE.replace("/2", f"/{version}") for version in (3, 1))
-
-
-def listed(*arns: str) -> dict[str, Any]:
-    """Return what ListModelPackages says."""
-    keys = ("ModelPackageName", "ModelPackageArn", "CreationTime", "ModelPackageStatus")
-    return {
-        "ModelPackageSummaryList": [
-            {**{key: package()[key] for key in keys}, "ModelPackageArn": arn, "ModelPackageVersion": int(arn[-1])}
-            for arn in arns
-        ]
-    }
-
-
-def serves(sagemaker: Any) -> None:
-    """Let there be an endpoint."""
-    sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
-    sagemaker.add_response("describe_endpoint_config", config_of())
-
-
 @pytest.mark.parametrize(
-    ("found", "reason"),
+    ("found", "by_approval", "reason"),
     [
-        (package(release="released", release_execution="a-1"), "It is released already by execution a-1."),
-        (package(release="deployed", execution="run-1"), "It is deployed already by execution run-1."),
-        (package(release="superseded"), "It is superseded already."),
-        (package("Rejected"), "It is Rejected by now."),
+        (package(release="released", release_execution="a-1"), True, "It is released already by execution a-1."),
+        (package(release="deployed", execution="run-1"), True, "It is deployed already by execution run-1."),
+        (package("Rejected"), False, "It is Rejected by now."),
+        (None, False, f"The model package '{PACKAGE}' is gone."),
     ],
 )
 def test_what_became_of_the_package_meanwhile_is_seen(
-    locks: Any, stub: Stub, context: Any, found: Any, reason: str
+    locks: Any, stub: Stub, context: Any, found: Any, by_approval: bool, reason: str
 ) -> None:
     sagemaker = stub("sagemaker")
-    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint.", 400)
-    sagemaker.add_response("describe_model_package", found)
-    result = lock_endpoint.handler(event(), context)
-    assert (result["is_needed"], result["reason"]) == (False, reason)
+    if found is None:
+        sagemaker.add_client_error("describe_model_package", "ValidationException", "It does not exist.", 400)
+    else:
+        sagemaker.add_response("describe_model_package", found)
+    result = lock_endpoint.handler(event(by_approval=by_approval), context)
+    assert (result["is_needed"], result["reason"], result["endpoint"]) == (False, reason, ENDPOINT)
     assert holder_of(ENDPOINT) is None
 
 
-def test_what_serves_is_not_released_again(locks: Any, stub: Stub, context: Any) -> None:
-    sagemaker, found = stub("sagemaker"), package(release="released", release_execution="a-1")
-    serves(sagemaker)
-    sagemaker.add_response("describe_model_package", found)
-    sagemaker.add_response("list_model_packages", listed(NEWER, PACKAGE, OLDER))
-    sagemaker.add_response("describe_model_package", package(release="superseded"), {"ModelPackageName": NEWER})
-    sagemaker.add_response("describe_model_package", found, {"ModelPackageName": PACKAGE})
-    result = lock_endpoint.handler(event(is_way_back=True), context)
-    assert (result["is_needed"], result["reason"]) == (False, "It is released already by execution a-1.")
+@pytest.mark.parametrize("strategy", ["canary", "blue-green-endpoints"])
+@pytest.mark.parametrize("status", ["released", "deployed"])
+def test_what_serves_is_not_released_again(locks: Any, stub: Stub, context: Any, strategy: str, status: str) -> None:
+    finds(stub("sagemaker"), package(release=status, release_execution="a-1"), serving=PACKAGE)
+    result = lock_endpoint.handler(event(plan={"strategy": strategy}), context)
+    assert (result["is_needed"], result["reason"]) == (False, f"It is {status} already by execution a-1.")
     assert holder_of(ENDPOINT) is None
 
 
-def test_by_hand_what_served_earlier_is_released_again(locks: Any, stub: Stub, context: Any) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "before"),
+    [
+        ({"release": "released"}, "released"),
+        ({"release": "deployed", "recipe": "diabetes"}, "deployed"),
+        ({}, "deployed"),  # of a time before there were releases
+        # Of this very execution: its answer was lost.
+        ({"release": "releasing", "release_execution": EXECUTION, "release_before": "released"}, "released"),
+    ],
+)
+def test_by_hand_what_served_earlier_is_released_again(
+    locks: Any, stub: Stub, context: Any, metadata: dict[str, str], before: str
+) -> None:
     sagemaker = stub("sagemaker")
-    serves(sagemaker)
-    sagemaker.add_response("describe_model_package", package(release="released"))
-    sagemaker.add_response("list_model_packages", listed(NEWER, PACKAGE))
-    sagemaker.add_response("describe_model_package", package(release="deployed"), {"ModelPackageName": NEWER})
-    sagemaker.add_response("update_model_package", {"ModelPackageArn": PACKAGE})
-    result = lock_endpoint.handler(event(is_way_back=True), context)
-    assert (result["is_needed"], result["package_was"]) == (True, "released")
+    finds(sagemaker, package(**metadata), serving=OTHER)
+    notes_releasing(sagemaker, release_before=before)
+    assert lock_endpoint.handler(event(), context)["is_needed"] is True
 
 
 def test_by_hand_what_serves_comes_back_when_its_endpoint_is_gone(locks: Any, stub: Stub, context: Any) -> None:
     sagemaker = stub("sagemaker")
-    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint.", 400)
     sagemaker.add_response("describe_model_package", package(release="released"))
-    sagemaker.add_response("update_model_package", {"ModelPackageArn": PACKAGE})
-    assert lock_endpoint.handler(event(is_way_back=True), context)["is_needed"] is True
+    sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint.", 400)
+    notes_releasing(sagemaker, release_before="released")
+    assert lock_endpoint.handler(event(), context)["is_needed"] is True
 
 
 @pytest.mark.parametrize(
@@ -200,6 +190,7 @@ def test_an_endpoint_that_takes_no_second_variant_is_refused(
     locks: Any, stub: Stub, context: Any, more: Any, why: str
 ) -> None:
     sagemaker = stub("sagemaker")
+    sagemaker.add_response("describe_model_package", package())
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
     sagemaker.add_response("describe_endpoint_config", config_of(**more))
     with pytest.raises(InvalidRelease, match=why):
@@ -209,6 +200,7 @@ def test_an_endpoint_that_takes_no_second_variant_is_refused(
 
 def test_an_endpoint_that_is_being_changed_is_waited_for(locks: Any, stub: Stub, context: Any) -> None:
     sagemaker = stub("sagemaker")
+    sagemaker.add_response("describe_model_package", package())
     sagemaker.add_response("describe_endpoint", description("Updating", EARLIER))
     with pytest.raises(EndpointBusy):
         lock_endpoint.handler(event(), context)

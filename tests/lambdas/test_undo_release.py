@@ -4,7 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from release_events import CANDIDATE, EARLIER, ENDPOINT, EXECUTION, PACKAGE, SHARED, STEM, description, release_state
+from release_events import (
+    CANDIDATE,
+    EARLIER,
+    ENDPOINT,
+    EXECUTION,
+    PACKAGE,
+    SHARED,
+    STEM,
+    description,
+    package,
+    release_state,
+    releasing,
+)
 from shared.errors import EndpointNotReady, RollBackFailed
 from undo_release import handler
 
@@ -60,9 +72,8 @@ def deletes(sagemaker: Any, stub: Stub, *there: str) -> None:
 
 
 def notes(sagemaker: Any, **expected: Any) -> None:
-    sagemaker.add_response(
-        "update_model_package", {"ModelPackageArn": PACKAGE}, {"ModelPackageArn": PACKAGE, **expected}
-    )
+    expected = {"ModelPackageArn": PACKAGE, "CustomerMetadataPropertiesToRemove": ["release_before"], **expected}
+    sagemaker.add_response("update_model_package", {"ModelPackageArn": PACKAGE}, expected)
 
 
 def rejects(sagemaker: Any) -> None:
@@ -80,6 +91,7 @@ def test_the_weights_go_back_first_then_the_configuration_then_all_is_deleted(
     sagemaker: Any, stub: Stub, context: Any, lock_given_up: None
 ) -> None:
     serving = {"AllTraffic": 50.0, CANDIDATE.replace("-", "_"): 50.0}
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(**serving))
     sagemaker.add_response(
         "update_endpoint_weights_and_capacities",
@@ -94,16 +106,19 @@ def test_the_weights_go_back_first_then_the_configuration_then_all_is_deleted(
     )
     with pytest.raises(EndpointNotReady, match="gives its traffic back"):
         undo(context)
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description("Updating", **serving))
     with pytest.raises(EndpointNotReady, match="is Updating"):
         undo(context)
     serving = {"AllTraffic": 100.0, CANDIDATE.replace("-", "_"): 0.0}
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(**serving))
     sagemaker.add_response(
         "update_endpoint", {"EndpointArn": ARN}, {"EndpointName": ENDPOINT, "EndpointConfigName": EARLIER}
     )
     with pytest.raises(EndpointNotReady, match=f"goes back to '{EARLIER}'"):
         undo(context)
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
     deletes(sagemaker, stub)
     rejects(sagemaker)
@@ -114,6 +129,7 @@ def test_the_weights_go_back_first_then_the_configuration_then_all_is_deleted(
 
 
 def test_a_failed_release_can_be_asked_for_again(sagemaker: Any, stub: Stub, context: Any, lock_given_up: None) -> None:
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
     deletes(sagemaker, stub)
     notes(
@@ -125,28 +141,72 @@ def test_a_failed_release_can_be_asked_for_again(sagemaker: Any, stub: Stub, con
     assert undo(context, because="FAILED", **FAILED)["reasons"] == ["throttled"]
 
 
-@pytest.mark.parametrize("was", ["released", "deployed", "superseded"])
+@pytest.mark.parametrize("before", ["released", "deployed"])
+@pytest.mark.parametrize("locked", [True, False])  # what the lock found is lost when its function dies
 def test_one_that_had_served_before_has_still(
-    sagemaker: Any, stub: Stub, context: Any, lock_given_up: None, was: str
+    sagemaker: Any, stub: Stub, context: Any, lock_given_up: None, before: str, locked: bool
 ) -> None:
-    sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
-    deletes(sagemaker, stub)
+    releasing(sagemaker, release_before=before)
+    if locked:
+        sagemaker.add_response("describe_endpoint", description(config=EARLIER, AllTraffic=1.0))
+        deletes(sagemaker, stub)
     notes(
         sagemaker,
         CustomerMetadataProperties={
-            "release": was, "release_execution": EXECUTION, "release_reason": "throttled"
+            "release": before, "release_execution": EXECUTION, "release_reason": "throttled"
         },
     )  # fmt: skip
-    lock = {**release_state()["lock"], "package_was": was}
-    undo(context, because="FAILED", lock=lock, **FAILED)
+    undo(context, because="FAILED", **FAILED, **({} if locked else {"lock": None}))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        package(release="released", release_execution="another"),
+        package(release="releasing", release_execution="another", release_before="released"),
+        package("Rejected", release="rolled-back", release_execution="another"),
+        None,
+    ],
+    ids=["released", "releasing", "taken back", "gone"],
+)
+def test_what_another_release_has_noted_since_stays(
+    sagemaker: Any, stub: Stub, context: Any, lock_given_up: None, found: Any
+) -> None:
+    if found is None:
+        sagemaker.add_client_error("describe_model_package", "ValidationException", "It does not exist.", 400)
+    else:
+        sagemaker.add_response("describe_model_package", found)
+    sagemaker.add_response("describe_endpoint", description(config="switchyard-of-another", AllTraffic=1.0))
+    deletes(sagemaker, stub)
+    undo(context, because="FAILED", **FAILED)
+
+
+def test_what_is_released_is_not_undone_but_finished(
+    sagemaker: Any, stub: Stub, context: Any, lock_given_up: None
+) -> None:
+    # The answer of `Record release` was lost, or somebody stopped the execution in that moment.
+    sagemaker.add_response("describe_model_package", package(release="released", release_execution=EXECUTION))
+    serves = {"Name": "/switchyard/diabetes/model-package", "Value": PACKAGE, "Type": "String", "Overwrite": True}
+    stub("ssm").add_response("put_parameter", {}, serves)
+    stub("cloudwatch").add_response("delete_alarms", {})
+    sagemaker.add_response("delete_endpoint_config", {}, {"EndpointConfigName": SHARED})
+    assert undo(context, because="FAILED", **FAILED)["deleted"] == []
+
+
+def test_what_is_released_is_left_to_whoever_has_the_endpoint_by_now(sagemaker: Any, stub: Stub, context: Any) -> None:
+    sagemaker.add_response("describe_model_package", package(release="released", release_execution=EXECUTION))
+    stub("dynamodb").add_client_error("delete_item", "ConditionalCheckFailedException")
+    assert undo(context, because="FAILED", **FAILED)["deleted"] == []
 
 
 def test_its_own_endpoint_is_deleted(sagemaker: Any, stub: Stub, context: Any, lock_given_up: None) -> None:
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description("Failed", STEM))
     sagemaker.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})
     sagemaker.add_response("describe_endpoint", description("Deleting", STEM))
     with pytest.raises(EndpointNotReady, match="being deleted"):
         undo(context, existed=False)
+    releasing(sagemaker)
     sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint.", 400)
     deletes(sagemaker, stub, f"delete_model/{STEM}")
     rejects(sagemaker)
@@ -156,6 +216,7 @@ def test_its_own_endpoint_is_deleted(sagemaker: Any, stub: Stub, context: Any, l
 def test_an_endpoint_that_somebody_else_updated_since_is_left(
     sagemaker: Any, stub: Stub, context: Any, lock_given_up: None
 ) -> None:
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(config="switchyard-later", AllTraffic=1.0))
     deletes(sagemaker, stub)
     rejects(sagemaker)
@@ -165,6 +226,7 @@ def test_an_endpoint_that_somebody_else_updated_since_is_left(
 def test_a_release_that_never_held_the_endpoint_made_nothing(sagemaker: Any, context: Any, lock_given_up: None) -> None:
     state = release_state()
     del state["lock"]
+    sagemaker.add_response("describe_model_package", package(release="requested"))
     done = handler({"execution": EXECUTION, "because": "FAILED", "state": {**state, **FAILED}}, context)
     assert done == {"reasons": ["throttled"], "deleted": []}
 
@@ -177,6 +239,7 @@ def test_a_release_without_a_state_made_nothing(sagemaker: Any, stub: Stub, cont
 
 def test_a_way_back_that_sagemaker_takes_back_is_noticed(sagemaker: Any, context: Any) -> None:
     weights = {"AllTraffic": 100.0, CANDIDATE.replace("-", "_"): 0.0}
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(reason="the earlier model does not load.", **weights))
     with pytest.raises(RollBackFailed, match=f"returned to this release's '{SHARED}': the earlier model"):
         undo(context)
@@ -184,6 +247,7 @@ def test_a_way_back_that_sagemaker_takes_back_is_noticed(sagemaker: Any, context
 
 def test_the_failure_that_led_here_is_no_failure_of_the_way_back(sagemaker: Any, context: Any) -> None:
     weights = {"AllTraffic": 100.0, CANDIDATE.replace("-", "_"): 0.0}
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(reason="it was slow", **weights))
     sagemaker.add_response("update_endpoint", {"EndpointArn": ARN})
     with pytest.raises(EndpointNotReady, match="goes back"):
@@ -192,11 +256,13 @@ def test_the_failure_that_led_here_is_no_failure_of_the_way_back(sagemaker: Any,
 
 def test_what_cannot_be_restored_is_said(sagemaker: Any, context: Any) -> None:
     weights = {"AllTraffic": 100.0, CANDIDATE.replace("-", "_"): 0.0}
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description(**weights))
     sagemaker.add_client_error("update_endpoint", "ValidationException", "Could not find configuration.", 400)
     sagemaker.add_response("describe_endpoint", description(**weights))
     with pytest.raises(RollBackFailed, match=r"cannot go back .*Could not find configuration\. Nothing was deleted"):
         undo(context)
+    releasing(sagemaker)
     sagemaker.add_response("describe_endpoint", description("Failed", EARLIER, "no capacity."))
     with pytest.raises(RollBackFailed, match=f"is Failed with '{EARLIER}': no capacity. Nothing was deleted"):
         undo(context)

@@ -51,7 +51,7 @@ def endpoint(**changes: Any) -> Endpoint:
 def package(version: int, **changes: Any) -> Package:
     data = frozenset({f"{BUCKET}runs/p{version}/model/model.tar.gz"})
     made = days_ago(100 - version)
-    usual = Package(f"p{version}", "group", version, OURS, made, "Completed", "Rejected", None, data)
+    usual = Package(f"p{version}", "group", version, OURS, made, "Completed", "Rejected", None, None, data)
     return usual._replace(**changes)
 
 
@@ -141,6 +141,17 @@ def test_of_a_group_the_newest_stay_and_whatever_serves_served_or_waits() -> Non
     }
 
 
+def test_what_served_last_stays_whichever_was_made_first() -> None:
+    def released(version: int, days: int) -> Package:
+        when = days_ago(days).isoformat(timespec="seconds")
+        return package(version, approval="Approved", release="released", released_at=when)
+
+    # The first serves again, and the third served before it.
+    versions = [released(1, 1), released(2, 8), released(3, 4), released(4, 6), package(5), package(6)]
+    assert set(gone(House(now=NOW, packages=versions))) == {"p2"}
+    assert kept(House(now=NOW, packages=versions))["p4"] == "the newest that is approved"
+
+
 def test_a_package_that_a_model_is_made_of_stays() -> None:
     versions = [package(number) for number in range(1, 6)]
     by_data = Model("by-data", None, days_ago(1), versions[0].data, frozenset())
@@ -214,6 +225,7 @@ HOUSES = st.builds(
                 st.sampled_from(["Completed", "InProgress"]),
                 st.sampled_from(["Approved", "Rejected", "PendingManualApproval"]),
                 st.sampled_from([None, "deployed", "released", "requested", "releasing", "compared"]),
+                st.none() | TIMES.map(lambda time: time.isoformat(timespec="seconds")),
                 DATA,
             ),
             "arn",

@@ -143,7 +143,6 @@ def test_a_recipe_stands_for_its_newest_that_waits(site: Site, registry: ModelPa
     waiting = register(site, recipe)
     register(site, recipe, "Rejected")
     register(site, recipe, "Approved", release="released")
-    register(site, recipe, "Approved", release="superseded")
     assert registry.find(recipe).arn == waiting
     assert registry.find(recipe, waiting=False).name == f"switchyard-{recipe}/2"
 
@@ -301,7 +300,7 @@ def test_what_is_decided_stays_decided(
     assert described(site, arn) == (approval, "")
 
 
-@pytest.mark.parametrize("release", ["requested", "compared", "superseded"])
+@pytest.mark.parametrize("release", ["requested", "compared"])
 def test_an_approval_that_nothing_has_released_can_be_taken_back(
     site: Site, registry: ModelPackages, recipe: str, release: str
 ) -> None:

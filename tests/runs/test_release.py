@@ -298,17 +298,31 @@ def test_an_earlier_model_is_released_again(models: Models, project: Project) ->
     for package in (first, second):
         assert output_of(models.release(package, **at_once).wait())["status"] == "RELEASED"
     shifted = float(models.site.invoke("returned", PATIENT))
+    # Somebody sees that it is no good, and says so.
+    models.site.client("sagemaker").update_model_package(ModelPackageArn=second, ModelApprovalStatus="Rejected")
 
     back = output_of(models.release(first, **at_once).wait())
 
     assert back["status"] == "RELEASED"
     assert float(models.site.invoke("returned", PATIENT)) == pytest.approx(shifted - 1, abs=1e-6)
-    assert (models.metadata(first)["release"], models.metadata(second)["release"]) == ("released", "superseded")
-    # It serves: once more changes nothing, whoever asks.
+    serves = models.site.client("ssm").get_parameter(Name="/switchyard/returned/model-package")["Parameter"]["Value"]
+    assert serves == first
+    # An approval is no way back, and what serves is not released once more.
+    models.site.client("sagemaker").update_model_package(ModelPackageArn=second, ModelApprovalStatus="Approved")
+    nothing = output_of(models.release(second, reason="approval", **at_once).wait())
+    assert nothing["status"] == "NOTHING_TO_RELEASE"
     before = models.left()
     once_more = output_of(models.release(first, **at_once).wait())
     assert once_more["status"] == "NOTHING_TO_RELEASE"
     assert "is released already by execution" in once_more["reasons"][0]
+    assert models.left() == before
+    # A way back that fails leaves both what they were.
+    failed = models.release(second, **{**at_once, "bake_seconds": 3600, "minimum_requests": 1})
+    wait_until(lambda: "Bake" in failed.states())
+    models.site.client("stepfunctions").stop_execution(executionArn=failed.arn)
+    wait_until(lambda: models.metadata(second)["release"] == "released")
+    assert "release_before" not in models.metadata(second)
+    wait_until(lambda: [each for each in clean_ups(models.site, failed.arn) if is_over(each)])
     assert models.left() == before
     # Its endpoint is gone: it comes back.
     models.site.client("sagemaker").delete_endpoint(EndpointName=group)

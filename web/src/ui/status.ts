@@ -37,7 +37,6 @@ const TONES: Record<string, Tone> = {
   releasing: "running",
   released: "succeeded",
   deployed: "succeeded",
-  superseded: "stopped",
   compared: "succeeded",
   "rolled-back": "rejected",
 };
