@@ -55,7 +55,8 @@ def failed_branch() -> dict[str, Any]:
                     {
                         "StartAt": "Read the rows",
                         "States": {
-                            "Read the rows": {"Type": "Pass", "Next": "Refuse the rows"},
+                            # The other branch has begun by then.
+                            "Read the rows": {"Type": "Wait", "Seconds": 200, "Next": "Refuse the rows"},
                             "Refuse the rows": {
                                 "Type": "Fail",
                                 "Error": "RowsRefused",
