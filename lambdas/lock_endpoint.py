@@ -128,8 +128,7 @@ def _why_not(package: dict[str, Any] | None, release: Event) -> str:
 
 def _serves(release: Event, before: Before) -> bool:
     """Whether it is what serves; one that served earlier, or whose endpoint is gone, is brought back by hand."""
-    exists = before.exists or (before.switch is not None and before.switch.old_endpoint is not None)
-    return exists and read_parameter(release.names.package_parameter) == release.model_package_arn
+    return before.is_asked and read_parameter(release.names.package_parameter) == release.model_package_arn
 
 
 def _said(metadata: dict[str, str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from shared.parameters import package_parameter
+
 
 class Names(BaseModel):
     """The names of what a release works on, and of everything that it makes."""
@@ -27,7 +29,7 @@ class Names(BaseModel):
     @property
     def package_parameter(self) -> str:
         """The SSM parameter that says which package serves."""
-        return f"{self.parameter.removesuffix('endpoint')}model-package"
+        return package_parameter(self.model_package_group, self.parameter.split("/")[-2])
 
     @property
     def alarms(self) -> list[str]:
